@@ -1,0 +1,95 @@
+# `make` prints what there is. Every target is one line that calls a tool or a script.
+
+PYTHON ?= python3
+UV := $(PYTHON) deploy/local/uv.py
+RUN := .venv/bin/
+DEVSTACK := env PYTHONPATH=deploy/local:app $(RUN)python -m devstack
+PYTEST := $(RUN)python -m pytest
+COMMITTED := tests/contract/test_api_openapi.py::test_the_committed_document_is_the_generated_one
+SPECTACULAR := env DJANGO_SETTINGS_MODULE=config.settings.test $(RUN)python app/manage.py spectacular
+
+.DEFAULT_GOAL := help
+.PHONY: help demo up down worker shell redis-cli psql servers \
+	test check format-check lint types imports guards coverage-rows \
+	format docs lock clean
+# Two targets at once would install into one .venv.
+.NOTPARALLEL:
+
+help:
+	@awk -f deploy/local/help.awk Makefile
+
+## Run
+
+demo: .venv/.local ## the whole stack once: import a file over HTTP, print the report, stop
+	@$(DEVSTACK) demo
+
+up: .venv/.local ## the whole stack in the foreground, reloading on a change; Ctrl-C stops it
+	@$(DEVSTACK) up
+
+down: .venv/.local ## stop the stack that `make up` runs in another terminal
+	@$(DEVSTACK) down
+
+worker: .venv/.local ## one more worker for the running stack: make worker QUEUE=io
+	@$(DEVSTACK) worker $(QUEUE)
+
+shell: .venv/.local ## Django's shell in the running stack
+	@$(DEVSTACK) shell
+
+redis-cli: .venv/.local ## redis-cli in the running stack, over TLS, as admin
+	@$(DEVSTACK) redis-cli
+
+psql: .venv/.local ## psql in the running stack's database
+	@$(DEVSTACK) psql
+
+servers: .venv/.local ## find Redis and PostgreSQL, install what is missing
+	@$(DEVSTACK) servers
+
+## Check
+
+test: format-check lint types imports servers ## every gate of `check`, then every layer of tests
+	@$(PYTEST) -n 3 --dist worksteal
+
+check: format-check lint types imports guards ## what needs no server: each gate below
+
+format-check: .venv/.test ## every file is formatted
+	$(RUN)ruff format --check --quiet .
+
+lint: .venv/.test ## ruff finds nothing
+	$(RUN)ruff check --quiet .
+
+types: .venv/.test ## mypy finds nothing, strictly
+	$(RUN)mypy
+
+imports: .venv/.test ## imports go one way (contracts in pyproject.toml)
+	env PYTHONPATH=app $(RUN)lint-imports --no-logo
+
+guards: .venv/.test ## rules as tests; what is generated is committed
+	$(PYTEST) -q tests/guards $(COMMITTED)
+
+coverage-rows: .venv/.test ## which rows of the coverage list have no test
+	@$(RUN)python -m tests.coverage_rows
+
+## Change
+
+format: .venv/.test ## format and mend what can be mended
+	$(RUN)ruff check --fix-only .
+	$(RUN)ruff format .
+
+docs: .venv/.test ## write anew what is generated: docs/settings.md, docs/openapi.yaml
+	@$(RUN)python docs/generate.py
+	@$(SPECTACULAR) --validate --fail-on-warn --file docs/openapi.yaml
+
+lock: ## choose the newest versions that pyproject.toml allows
+	@$(UV) lock --upgrade
+
+clean: ## delete .venv, the stack's data and every cache; a running stack must be stopped first
+	@sh deploy/local/clean.sh
+
+# Each is laid anew when the lock changes. `local` leaves alone what `test` installed.
+.venv/.local: pyproject.toml uv.lock deploy/local/uv.py
+	@$(UV) sync --quiet --frozen --inexact --group local
+	@touch $@
+
+.venv/.test: pyproject.toml uv.lock deploy/local/uv.py
+	@$(UV) sync --quiet --frozen --group test
+	@touch $@

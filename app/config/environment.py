@@ -1,0 +1,214 @@
+"""Every setting that comes from outside, read once and checked.
+
+A variable `X` may also be given as `X_FILE`, the path of a file with the value (a mounted secret). A missing or
+malformed variable raises `ImproperlyConfigured` with one line per fault: the variable, what it was, what it must be.
+`docs/settings.md` is generated from the descriptions here.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import SplitResult, urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+from .queues import RELEASE_MARGIN, Queue, find
+
+
+def _words(value: object) -> object:
+    return [word.strip() for word in value.split(",") if word.strip()] if isinstance(value, str) else value
+
+
+def _url(value: SecretStr) -> SplitResult:
+    """The parts of a URL. Raises ValueError without a word of it: Python's would quote what may be a password."""
+    try:
+        parts = urlsplit(value.get_secret_value())
+        _ = parts.port
+    except ValueError:
+        raise ValueError("not a URL") from None
+    return parts
+
+
+def _verified_redis_url(url: SecretStr) -> SecretStr:
+    parts = _url(url)
+    if parts.scheme != "rediss" or not parts.hostname:
+        raise ValueError("not a rediss:// URL")
+    if parts.query:
+        # kombu lets the URL overrule the settings: `?ssl_cert_reqs=none` would switch verification off.
+        raise ValueError("has parameters after the question mark")
+    return url
+
+
+def _postgresql_url(url: SecretStr) -> SecretStr:
+    parts = _url(url)
+    if parts.scheme not in ("postgres", "postgresql") or not parts.netloc or not parts.path.strip("/"):
+        raise ValueError("not a postgresql:// URL with a host and a database")
+    return url
+
+
+def _existing_file(path: Path) -> Path:
+    if not path.is_file():
+        raise ValueError("no such file")
+    return path
+
+
+def _queue(value: object) -> object:
+    queue = find(str(value))
+    if queue is None:
+        raise ValueError("no such queue")
+    return queue
+
+
+Words = Annotated[list[str], NoDecode, BeforeValidator(_words)]
+ExistingFile = Annotated[Path, AfterValidator(_existing_file)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class Environment(BaseSettings):
+    """The process's environment. Each description says what the variable must be."""
+
+    model_config = SettingsConfigDict(case_sensitive=False, extra="ignore", frozen=True, env_ignore_empty=True)
+
+    secret_key: SecretStr = Field(min_length=32, description="a random string of at least 32 characters")
+    allowed_hosts: Words = Field(description="host names that web answers to, separated by commas")
+    trusted_origins: Words = Field(
+        default=[], description="origins such as https://jobs.example.com that may post forms, separated by commas"
+    )
+    database_url: Annotated[SecretStr, AfterValidator(_postgresql_url)] = Field(
+        description="postgresql://user@host:5432/database, with ?sslmode=verify-full&sslrootcert=/path over a network"
+    )
+    database_password: SecretStr | None = Field(
+        default=None, description="the database password, where it is not part of DATABASE_URL"
+    )
+    redis_url: Annotated[SecretStr, AfterValidator(_verified_redis_url)] = Field(
+        description="rediss://host:6379/0, TLS and nothing after a question mark: verification cannot be turned off"
+    )
+    redis_username: str | None = Field(
+        default=None, description="the Redis ACL user, where it is not part of REDIS_URL"
+    )
+    redis_password: SecretStr | None = Field(
+        default=None, description="the Redis password, where it is not part of REDIS_URL"
+    )
+    redis_ca_path: ExistingFile = Field(
+        description="the path of the certificate authority that signed Redis' certificate"
+    )
+    redis_cert_path: ExistingFile | None = Field(default=None, description="the path of this client's certificate")
+    redis_key_path: ExistingFile | None = Field(default=None, description="the path of this client's private key")
+    worker_queue: Annotated[Queue, BeforeValidator(_queue)] | None = Field(
+        default=None,
+        description=f"one of {', '.join(Queue)}: the queue this worker serves; unset in every other process",
+    )
+    worker_concurrency: int | None = Field(
+        default=None, ge=1, description="a whole number from 1: jobs at a time; the queue's own when unset"
+    )
+    worker_time_limit: int | None = Field(
+        default=None, ge=1, description="whole seconds from 1: a service's time limit; the queue's own when unset"
+    )
+    worker_grace_period: int | None = Field(
+        default=None,
+        gt=RELEASE_MARGIN,
+        description=f"whole seconds above {RELEASE_MARGIN} from TERM to KILL; long enough for every attempt when unset",
+    )
+    job_lease: Seconds = Field(
+        default=30, description="seconds that a worker may be silent before its attempts are given up"
+    )
+    job_lease_renewal: Seconds = Field(default=10, description="seconds between renewals; a third of JOB_LEASE")
+    relay_interval: Seconds = Field(default=1, description="seconds between the relay's rounds")
+    dispatch_overdue: Seconds = Field(
+        default=30, description="seconds after which a dispatched job that is not in the broker counts as lost"
+    )
+    dispatch_undispatched: Seconds = Field(
+        default=5, description="seconds after which the relay dispatches a job that its creator did not"
+    )
+    job_retention_days: int = Field(default=30, ge=1, description="whole days from 1 that ended jobs are kept")
+    file_max_bytes: int = Field(default=5_000_000, ge=1, description="the largest upload and result file, in bytes")
+    health_dir: Path | None = Field(
+        default=None, description="a writable folder for the files that probes look at; no such files when unset"
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        default="INFO", description="DEBUG, INFO, WARNING or ERROR"
+    )
+    log_format: Literal["json", "text"] = Field(default="json", description="json or text")
+    web_port: int = Field(default=8000, ge=1, le=65535, description="the port that web listens on")
+    web_threads: int = Field(default=8, ge=1, description="requests that one web process answers at a time")
+    web_processes: int = Field(default=2, ge=1, description="web processes in one pod")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (env_settings, _FromFiles(settings_cls))
+
+
+class _FromFiles(PydanticBaseSettingsSource):
+    """`X_FILE`: the value of `X` stands in a file."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        variable = f"{field_name.upper()}_FILE"
+        path = os.environ.get(variable)
+        if not path:
+            return None, field_name, False
+        if os.environ.get(field_name.upper()):
+            raise ImproperlyConfigured(f"{field_name.upper()} and {variable} are both set; set one of them")
+        try:
+            return Path(path).read_text().rstrip("\n"), field_name, False
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "it is not text"
+            raise ImproperlyConfigured(
+                f"{variable} was {path!r}, which cannot be read ({reason}); it must be the path of a file that holds "
+                f"{field_name.upper()}: {field.description}"
+            ) from None
+
+    def __call__(self) -> dict[str, Any]:
+        found = {}
+        for name, field in self.settings_cls.model_fields.items():
+            value, _, _ = self.get_field_value(field, name)
+            if value is not None:
+                found[name] = value
+        return found
+
+
+def load() -> Environment:
+    """Read the environment.
+
+    Raises ImproperlyConfigured with one line for each variable that is missing or malformed.
+    """
+    try:
+        read = Environment()
+    except ValidationError as error:
+        raise ImproperlyConfigured("\n".join(_line(fault) for fault in error.errors())) from None
+    for one, other in (("redis_cert_path", "redis_key_path"), ("redis_key_path", "redis_cert_path")):
+        if getattr(read, one) and not getattr(read, other):
+            raise ImproperlyConfigured(f"{one.upper()} is set and {other.upper()} is not; set both or neither")
+    return read
+
+
+def _line(fault: Any) -> str:
+    name = str(fault["loc"][0])
+    field = Environment.model_fields[name]
+    if fault["type"] == "missing":
+        was = "is not set"
+    else:
+        shown = _without_secrets(str(fault["input"])) if "Secret" in str(field.annotation) else fault["input"]
+        was = f"was {shown!r} ({_reason(fault)})"
+    return f"{name.upper()} {was}; it must be {field.description}"
+
+
+def _without_secrets(value: str) -> str:
+    """Of a URL its scheme, and nothing else: a malformed one may have its password anywhere."""
+    scheme, separator, _ = value.partition("://")
+    return f"{scheme}://***" if separator and scheme.isalnum() else "***"
+
+
+def _reason(fault: Any) -> str:
+    return str(fault["msg"]).removeprefix("Value error, ")

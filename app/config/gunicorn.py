@@ -1,0 +1,28 @@
+"""gunicorn's settings, read by `python -m config web`."""
+
+import gc
+import os
+from typing import Any
+
+from .environment import load
+
+_env = load()
+
+bind = f"0.0.0.0:{_env.web_port}"
+worker_class = "gthread"
+workers = _env.web_processes
+threads = _env.web_threads
+preload_app = True
+# Its socket would need a writable home.
+control_socket_disable = True
+# Kubernetes waits longer than this before it kills.
+graceful_timeout = 25
+keepalive = 75
+# Its heartbeat file must not wait for a disk.
+worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108
+
+
+def when_ready(server: Any) -> None:
+    """Keep what is loaded by now out of the collector, so that the processes go on sharing its pages."""
+    gc.collect()
+    gc.freeze()

@@ -1,0 +1,16 @@
+"""What a report answers."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+
+class ReportResult(BaseModel):
+    """The result of `reports.airports_per_state`."""
+
+    states: int = Field(description="lines of the report: states and territories with an airport")
+    airports: int = Field(description="airports in these lines")
+    unknown: int = Field(description="airports of the country whose state is unknown; they are in no line")
+    file: UUID = Field(description="the id of the CSV file with the columns state,airports, most airports first")

@@ -1,0 +1,102 @@
+"""Deleting what nobody needs any more: jobs that ended long ago with all that is theirs, and forgotten uploads.
+
+In small transactions, so that nothing waits for it, and within a time, so that it fits its queue.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import chain
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import Exists, OuterRef, Q
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Now
+
+from .models import File, Job
+from .states import ACTIVE, ENDED
+
+BATCH = 1_000
+# An id anywhere in a payload may be that of an upload.
+UUIDS_IN_PAYLOADS = """
+    SELECT DISTINCT (regexp_matches(payload::text, '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}', 'gi'))[1]::uuid
+    FROM jobs_job WHERE state = ANY(%s)
+"""
+
+
+@dataclass
+class Deleted:
+    """How many rows went, and whether there was not enough time for all."""
+
+    jobs: int = 0
+    events: int = 0
+    files: int = 0
+    more: bool = False
+
+    def add(self, counts: dict[str, int]) -> None:
+        """Take in what Django says that it deleted."""
+        self.jobs += counts.get("jobs.Job", 0)
+        self.events += counts.get("jobs.JobEvent", 0)
+        self.files += counts.get("jobs.File", 0)
+
+
+def delete_old(seconds: float, say: Callable[[Deleted], None] = lambda _: None) -> Deleted:
+    """Delete ended jobs, and uploads that no active job names, which are older than JOB_RETENTION_DAYS.
+
+    Dead letters are among them: nobody retried them for so long. Stops after the batch in which `seconds` are over;
+    `say` hears of each batch before.
+    """
+    deleted, until = Deleted(), time.monotonic() + seconds
+    for counts in chain(_old_jobs(), _old_uploads()):
+        deleted.add(counts)
+        if time.monotonic() > until:
+            deleted.more = True
+            break
+        say(deleted)
+    return deleted
+
+
+def _old_jobs() -> Iterator[dict[str, int]]:
+    """Delete a batch at each step, the oldest first. Rows that somebody else has locked are left for another day.
+
+    Children go before their parent, and not before it is old itself: it reads their results.
+    """
+    old = Q(state__in=ENDED, finished_at__lt=_cutoff())
+    parent_old = Q(parent=None) | Q(parent__state__in=ENDED, parent__finished_at__lt=_cutoff())
+    childless = ~Exists(Job.objects.filter(parent=OuterRef("id")))
+    doomed = Job.objects.filter(old, parent_old, childless).order_by("finished_at")
+    while True:
+        with transaction.atomic():
+            free = doomed.select_for_update(skip_locked=True, of=("self",))
+            batch = list(free.values_list("id", flat=True)[:BATCH])
+            # Their payloads and results are not read; events and files go with them.
+            _, counts = Job.objects.filter(id__in=batch).only("id").delete()
+        if not batch:
+            return
+        yield counts
+
+
+def _old_uploads() -> Iterator[dict[str, int]]:
+    """Delete a batch at each step. A job that waits longer than the retention keeps its upload."""
+    old = File.objects.filter(job=None, created_at__lt=_cutoff()).order_by("id").values_list("id", flat=True)
+    batch = list(old[:BATCH])
+    needed = _named_by_active_jobs() if batch else set()
+    while batch:
+        _, counts = File.objects.filter(id__in=set(batch) - needed).delete()
+        yield counts
+        batch = list(old.filter(id__gt=batch[-1])[:BATCH])
+
+
+def _named_by_active_jobs() -> set[UUID]:
+    with connection.cursor() as cursor:
+        cursor.execute(UUIDS_IN_PAYLOADS, [list(ACTIVE)])
+        return {row[0] for row in cursor.fetchall()}
+
+
+def _cutoff() -> Combinable:
+    return Now() - timedelta(days=settings.JOB_RETENTION_DAYS)

@@ -1,0 +1,83 @@
+"""What the engine adds to a worker's main process: its name, its guard, and what the guard is told."""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import Any
+from uuid import uuid4
+
+from billiard.einfo import ExceptionWithTraceback  # type: ignore[attr-defined]
+from celery import bootsteps, signals
+from celery.exceptions import WorkerLostError
+from celery.worker.request import Request
+from django.conf import settings
+
+from config.celery import app
+
+from . import lifesigns
+from .guard import Ended, Guard
+from .instance import INSTANCE_VARIABLE, instance, lane
+from .pulse import Pulse
+from .states import Reason
+
+_guard: Guard | None = None
+
+
+class JobRequest(Request):
+    """A delivery of the engine's task. Tells the guard when the process that ran it is gone."""
+
+    def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> Any:
+        error = exc_info.exception
+        if isinstance(error, ExceptionWithTraceback):
+            error = error.exc
+        if isinstance(error, WorkerLostError):
+            self._report(Reason.LOST)
+        return super().on_failure(exc_info, send_failed_event=send_failed_event, return_ok=return_ok)
+
+    def on_timeout(self, soft: bool, timeout: float) -> Any:
+        if not soft:
+            self._report(Reason.TIMEOUT)
+        return super().on_timeout(soft, timeout)
+
+    def _report(self, reason: Reason) -> None:
+        if _guard:
+            _guard.report(
+                Ended(message_id=self.id, pid=int(self.worker_pid) if self.worker_pid else None, reason=reason)
+            )
+
+
+class PulseStep(bootsteps.StartStopStep):
+    """Starts the pulse after the first children are forked and before the broker is waited for."""
+
+    requires = ("celery.worker.components:Pool",)
+
+    def start(self, parent: Any) -> None:
+        Pulse(parent, lambda: _guard is not None and _guard.stuck).start()
+
+
+app.steps["worker"].add(PulseStep)
+
+
+@signals.worker_init.connect
+def name_worker(**_: Any) -> None:
+    """Before the children are forked."""
+    lifesigns.begin()
+    os.environ[INSTANCE_VARIABLE] = f"{settings.WORKER_QUEUE}@{socket.gethostname()}/{uuid4().hex[:12]}"
+
+
+@signals.worker_ready.connect
+def start_guard(sender: Any, **_: Any) -> None:
+    """After the first children are forked, so that they share no lock with it."""
+    global _guard
+    lifesigns.show(lifesigns.READY)
+    if _guard is None:
+        _guard = Guard(instance(), lane(), sender)
+        _guard.start()
+
+
+@signals.worker_shutting_down.connect
+def begin_drain(how: str, **_: Any) -> None:
+    """Called in the signal handler: only takes the time."""
+    if _guard and how == "Warm":
+        _guard.drain()
