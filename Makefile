@@ -10,7 +10,7 @@ SPECTACULAR := env DJANGO_SETTINGS_MODULE=config.settings.test $(RUN)python app/
 
 .DEFAULT_GOAL := help
 .PHONY: help demo up down worker shell redis-cli psql servers \
-	test check format-check lint types imports guards coverage-rows \
+	test check format-check lint types imports guards coverage-rows tools helm \
 	format docs lock clean
 # Two targets at once would install into one .venv.
 .NOTPARALLEL:
@@ -46,7 +46,7 @@ servers: .venv/.local ## find Redis and PostgreSQL, install what is missing
 
 ## Check
 
-test: format-check lint types imports servers ## every gate of `check`, then every layer of tests
+test: format-check lint types imports servers helm ## every gate of `check`, then every layer of tests
 	@$(PYTEST) -n 3 --dist worksteal
 
 check: format-check lint types imports guards ## what needs no server: each gate below
@@ -63,11 +63,17 @@ types: .venv/.test ## mypy finds nothing, strictly
 imports: .venv/.test ## imports go one way (contracts in pyproject.toml)
 	env PYTHONPATH=app $(RUN)lint-imports --no-logo
 
-guards: .venv/.test ## rules as tests; what is generated is committed
+guards: .venv/.test helm ## rules as tests; what is generated is committed
 	$(PYTEST) -q tests/guards $(COMMITTED)
 
 coverage-rows: .venv/.test ## which rows of the coverage list have no test
 	@$(RUN)python -m tests.coverage_rows
+
+tools: ## helm, kustomize, kind and promtool: what is not on PATH goes into .local/bin
+	@$(PYTHON) deploy/tools/install.py
+
+helm: ## of these only Helm 4 and 3, for the chart's tests
+	@$(PYTHON) deploy/tools/install.py helm helm3
 
 ## Change
 
