@@ -66,6 +66,8 @@ def test_only_their_own_tests_import_the_examples() -> None:
 @pytest.mark.timeout(400)
 def test_without_the_examples_the_suite_is_green(tree: Path) -> None:
     environment = {name: os.environ[name] for name in KEPT if name in os.environ}
+    # The tools of `make tools` stay where they are.
+    environment["PATH"] = f"{ROOT / '.local' / 'bin'}{os.pathsep}{environment['PATH']}"
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *LEFT_OUT, *LAYERS]
     done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-5_000:] + done.stderr[-1_000:]
