@@ -1,0 +1,1 @@
+"""Other ways to run background work, each as its documentation says, doing the same work."""
