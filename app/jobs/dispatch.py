@@ -15,9 +15,9 @@ from django.conf import settings
 from django.db import connection
 
 from . import broker
-from .messages import message
+from .messages import Stamped, message
 from .models import Job
-from .rows import jobs_from
+from .rows import rows_from
 from .states import EventKind, State
 from .transitions import note
 
@@ -46,6 +46,20 @@ def publish(job_ids: Iterable[UUID]) -> None:
     push(stamp(list(job_ids), undispatched=True))
 
 
+def deliver(jobs: Sequence[Stamped], stamped_at: float) -> None:
+    """Push the messages of new jobs, which were stamped when they were inserted. Called after the commit, as `publish`.
+
+    `stamped_at` is by this process's monotonic clock. A stamp from the beginning of a long transaction would look like
+    a message that others have overtaken, so it is renewed.
+    """
+    if time.monotonic() - stamped_at > settings.DISPATCH_UNDISPATCHED:
+        jobs = stamp([job.id for job in jobs], numbers={job.id: job.dispatch for job in jobs})
+    if time.monotonic() < _paused_until:
+        _unstamp(jobs)
+    else:
+        push(jobs)
+
+
 def republish(jobs: Sequence[Job]) -> int:
     """Push a new message for each of these queued jobs, whatever became of the one before. Returns how many."""
     again = stamp([job.id for job in jobs], numbers={job.id: job.dispatch for job in jobs})
@@ -53,7 +67,7 @@ def republish(jobs: Sequence[Job]) -> int:
     return push(again)
 
 
-def stamp(job_ids: list[UUID], *, undispatched: bool = False, numbers: dict[UUID, int] | None = None) -> list[Job]:
+def stamp(job_ids: list[UUID], *, undispatched: bool = False, numbers: dict[UUID, int] | None = None) -> list[Stamped]:
     """Give queued jobs their next message's number and time, before the message is pushed.
 
     Guarded: only those without a message (`undispatched`), or whose newest message still has the number given.
@@ -62,7 +76,7 @@ def stamp(job_ids: list[UUID], *, undispatched: bool = False, numbers: dict[UUID
         return []
     guard = "dispatched_at IS NULL" if undispatched else "TRUE"
     known = numbers or {}
-    return jobs_from(
+    rows = rows_from(
         f"""
         UPDATE jobs_job SET dispatch = dispatch + 1, dispatched_at = clock_timestamp()
         FROM unnest(%s::uuid[], %s::int[]) AS wanted (wanted_id, number)
@@ -70,11 +84,11 @@ def stamp(job_ids: list[UUID], *, undispatched: bool = False, numbers: dict[UUID
         RETURNING id, queue, dispatch, dispatched_at
         """,  # noqa: S608  # `guard` is one of two constants
         [job_ids, [known.get(job_id) for job_id in job_ids], State.QUEUED],
-        ("id", "queue", "dispatch", "dispatched_at"),
     )
+    return [Stamped(*row) for row in rows]
 
 
-def push(jobs: Sequence[Job]) -> int:
+def push(jobs: Sequence[Stamped]) -> int:
     """Push one message per stamped job; rows whose push is known to have failed say so. Returns how many went."""
     global _paused_until
     ordered = sorted(jobs, key=lambda job: job.queue)
@@ -89,7 +103,7 @@ def push(jobs: Sequence[Job]) -> int:
     return len(ordered)
 
 
-def _send(jobs: Sequence[Job]) -> None:
+def _send(jobs: Sequence[Stamped]) -> None:
     """One round trip, and one command for each queue among the jobs."""
     pipe = broker.client().pipeline(transaction=False)
     for queue, members in groupby(jobs, key=lambda job: job.queue):
@@ -97,7 +111,7 @@ def _send(jobs: Sequence[Job]) -> None:
     pipe.execute()
 
 
-def _unstamp(jobs: Sequence[Job]) -> None:
+def _unstamp(jobs: Sequence[Stamped]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,9 +21,11 @@ from pydantic import BaseModel, ValidationError
 from config.storable import unstorable
 
 from . import registry
-from .dispatch import publish
+from .dispatch import deliver
 from .ids import uuid7
+from .messages import Stamped
 from .models import Job
+from .rows import as_jobs, rows_from
 from .states import ACTIVE, EventKind, State
 
 if TYPE_CHECKING:
@@ -30,6 +33,8 @@ if TYPE_CHECKING:
 
 # Rows in one statement.
 BATCH = 1_000
+_OTHERS = (field.column for field in Job._meta.concrete_fields if field.column not in Stamped._fields)
+ALL_COLUMNS = (*Stamped._fields, *_OTHERS)
 
 
 class UnknownJobType(Exception):
@@ -113,12 +118,8 @@ def enqueue(order: Order) -> Job:
     """
     row = _row(order)
     with _within_quota(order):
-        made = _insert([row])
-    if not made:
-        return _existing(order, row)
-    if made[0].state == State.QUEUED:
-        transaction.on_commit(partial(publish, [made[0].id]))
-    return made[0]
+        made = _insert([row], ALL_COLUMNS)
+    return as_jobs(made, ALL_COLUMNS)[0] if made else _existing(order, row)
 
 
 def enqueue_many(orders: Iterable[Order]) -> int:
@@ -131,9 +132,7 @@ def enqueue_many(orders: Iterable[Order]) -> int:
     with transaction.atomic():
         rows = map(_row, orders)
         while batch := list(islice(rows, BATCH)):
-            made = _insert(batch)
-            count += len(made)
-            transaction.on_commit(partial(publish, [job.id for job in made if job.state == State.QUEUED]))
+            count += len(_insert(batch, Stamped._fields))
     return count
 
 
@@ -166,8 +165,6 @@ def _row(order: Order) -> dict[str, Any]:
     payload = order.payload.model_dump(mode="json")
     if fault := unstorable(payload):
         raise InvalidPayload([{"loc": (), "msg": fault, "type": "unstorable"}])
-    times = [str(order.run_at), str(order.expires_at)]
-    body = json.dumps([order.type, payload, *times, order.unique, order.label], sort_keys=True)
     return {
         "id": str(uuid7()),
         "type": declared.name,
@@ -178,7 +175,7 @@ def _row(order: Order) -> dict[str, Any]:
         "run_at": order.run_at.isoformat() if order.run_at else None,
         "expires_at": order.expires_at.isoformat() if order.expires_at else None,
         "idempotency_key": order.idempotency_key,
-        "body_hash": hashlib.sha256(body.encode()).hexdigest() if order.idempotency_key else "",
+        "body_hash": _body_hash(order, payload) if order.idempotency_key else "",
         "unique_key": order.unique,
         "schedule": order.schedule,
         "slot": order.slot,
@@ -190,25 +187,42 @@ def _row(order: Order) -> dict[str, Any]:
     }
 
 
-def _insert(rows: list[dict[str, Any]]) -> list[Job]:
-    """Insert rows with their first event, in one statement. A row that a constraint refuses is left out."""
-    columns = ", ".join(column for column in rows[0] if column != "run_at")
-    return list(
-        Job.objects.raw(
-            f"""
-            WITH made AS (
-                INSERT INTO jobs_job ({columns}, run_at, state)
-                SELECT {columns}, coalesce(run_at, now()), CASE WHEN run_at > now() THEN %s ELSE %s END
-                FROM jsonb_populate_recordset(NULL::jobs_job, %s::jsonb)
-                ON CONFLICT DO NOTHING RETURNING *
-            ), noted AS (
-                INSERT INTO jobs_jobevent (job_id, kind, actor_id) SELECT id, %s, owner_id FROM made
-            )
-            SELECT * FROM made
-            """,  # noqa: S608  # names of columns, never values
-            [State.SCHEDULED, State.QUEUED, json.dumps(rows), EventKind.CREATED],
+def _body_hash(order: Order, payload: Any) -> str:
+    """What tells a repeat of a request from another one with its key."""
+    times = [str(order.run_at), str(order.expires_at)]
+    body = json.dumps([order.type, payload, *times, order.unique, order.label], sort_keys=True)
+    return hashlib.sha256(body.encode()).hexdigest()
+
+
+def _insert(rows: list[dict[str, Any]], returned: tuple[str, ...]) -> list[tuple[Any, ...]]:
+    """Insert rows with their first event, in one statement, and return these columns, first those of `Stamped`.
+
+    What can start at once is stamped for its first message, which goes out after the commit: a second update, and
+    wait for the disk, would tell no more. A row that a constraint refuses is left out.
+    """
+    used = {column for row in rows for column, value in row.items() if value is not None} - {"run_at"}
+    columns = ", ".join(sorted(used))
+    began = time.monotonic()
+    made = rows_from(
+        f"""
+        WITH made AS (
+            INSERT INTO jobs_job ({columns}, run_at, state, dispatch, dispatched_at)
+            SELECT {columns}, coalesce(run_at, now()),
+                CASE WHEN run_at > now() THEN %s ELSE %s END,
+                CASE WHEN run_at > now() THEN 0 ELSE 1 END,
+                CASE WHEN run_at > now() THEN NULL ELSE clock_timestamp() END
+            FROM jsonb_populate_recordset(NULL::jobs_job, %s::jsonb)
+            ON CONFLICT DO NOTHING RETURNING *
+        ), noted AS (
+            INSERT INTO jobs_jobevent (job_id, kind, actor_id) SELECT id, %s, owner_id FROM made
         )
+        SELECT {", ".join(returned)} FROM made
+        """,  # noqa: S608  # names of columns, never values
+        [State.SCHEDULED, State.QUEUED, json.dumps(rows), EventKind.CREATED],
     )
+    if stamped := [Stamped(*row[:4]) for row in made if row[2]]:
+        transaction.on_commit(partial(deliver, stamped, began))
+    return made
 
 
 def _existing(order: Order, row: dict[str, Any]) -> Job:

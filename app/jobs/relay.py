@@ -21,6 +21,7 @@ from config.queues import Queue
 
 from . import broker, dispatch, outcomes
 from .execution import expire, finish
+from .messages import Stamped
 from .models import Job
 from .states import Reason, State
 from .transitions import move
@@ -79,7 +80,7 @@ def advisory_lock() -> Iterator[bool]:
         yield cursor.fetchone()[0]
 
 
-def sweep() -> list[Job]:
+def sweep() -> list[Stamped]:
     """Queue what is due, cancel what came too late, and stamp what has no message. The caller pushes after commit."""
     for waiting in (State.SCHEDULED, State.QUEUED):
         overdue = Job.objects.filter(state=waiting, expires_at__lte=Now()).values_list("id", flat=True)[:BATCH]

@@ -25,19 +25,23 @@ _JSON = {"payload", "result", "progress", "checkpoint"}
 _PLACES = {field.column: place for place, field in enumerate(Job._meta.concrete_fields)}
 
 
-def jobs_from(statement: str, values: Sequence[Any], columns: tuple[str, ...]) -> list[Job]:
-    """Run the statement in the current transaction, if any, and return its rows, which have these columns, as jobs.
-
-    Raises Django's database errors.
-    """
+def rows_from(statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """Run the statement in the current transaction, if any, and return its rows. Raises Django's database errors."""
     connection.ensure_connection()
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
         cursor.execute(statement, values, prepare=True)
-        names, order = _layout(columns)
-        return [
-            Job.from_db(connection.alias, names, [read(row[place]) for place, read in order])
-            for row in cursor.fetchall()
-        ]
+        return cursor.fetchall()
+
+
+def jobs_from(statement: str, values: Sequence[Any], columns: tuple[str, ...]) -> list[Job]:
+    """As `rows_from`, where a row has these columns of a job."""
+    return as_jobs(rows_from(statement, values), columns)
+
+
+def as_jobs(rows: list[tuple[Any, ...]], columns: tuple[str, ...]) -> list[Job]:
+    """Rows with these columns as jobs; other columns are deferred."""
+    names, order = _layout(columns)
+    return [Job.from_db(connection.alias, names, [read(row[place]) for place, read in order]) for row in rows]
 
 
 @cache

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 from celery import current_app
+from django.conf import settings
+from django.db import transaction
 
 from config.celery import JOB_TASK
 from jobs.messages import VERSION
@@ -37,6 +39,20 @@ def without_tag(message: dict[str, Any]) -> dict[str, Any]:
     """The message without what is random in it."""
     del message["properties"]["delivery_tag"]
     return message
+
+
+def test_a_job_is_stamped_by_its_insert_and_anew_after_a_long_transaction(stack: Stack) -> None:
+    short = echo.enqueue(Echo(text="ab"))
+    with transaction.atomic():
+        long = echo.enqueue(Echo(text="ab"))
+        time.sleep(settings.DISPATCH_UNDISPATCHED + 0.1)
+        inserted_at = long.dispatched_at
+    assert [Job.objects.get(id=job.id).dispatch for job in (short, long)] == [1, 2]
+    renewed_at = Job.objects.get(id=long.id).dispatched_at
+    assert inserted_at and renewed_at and renewed_at > inserted_at
+    with stack.redis.client() as client:
+        stamps = [json.loads(text)["headers"]["enqueued_at"] for text in client.lrange(long.queue, 0, -1)]
+    assert stamps == [pytest.approx(renewed_at.timestamp()), pytest.approx(short.dispatched_at.timestamp())]
 
 
 @pytest.mark.covers(1, 90)
