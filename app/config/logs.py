@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import structlog
@@ -29,19 +30,31 @@ SECRET_TEXT = (
     (re.compile(r"\b((?:set-)?cookie: ?)[^\r\n]+", re.IGNORECASE), rf"\1{HIDDEN}"),
     (re.compile(rf"""({_NAME}\\?["']? ?[=:] ?\\?){_VALUE}""", re.IGNORECASE), rf"\1{HIDDEN}"),
 )
+# Each of these needs one of those: most texts are done with after one look.
+SUSPECT = re.compile(r"://|bearer|token|basic|dck_|cookie|passw|secret|key", re.IGNORECASE)
+
+
+@lru_cache(maxsize=1_000)
+def is_secret(name: str) -> bool:
+    """Whether what stands under this name is secret."""
+    return SECRET_NAME.search(name) is not None
 
 
 def redact(value: Any, name: str = "") -> Any:
     """The value as JSON can hold it, without secrets: by the name it stands under, and by what stands in its text."""
-    if value is None or (isinstance(value, (bool, int, float)) and not SECRET_NAME.search(name)):
+    if value is None:
         return value
-    if SECRET_NAME.search(name):
+    if is_secret(name):
         return HIDDEN
+    if isinstance(value, (bool, int, float)):
+        return value
     if isinstance(value, Mapping):
         return {str(key): redact(item, str(key)) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
         return [redact(item) for item in value]
     text = str(value)
+    if not SUSPECT.search(text):
+        return text
     for pattern, replacement in SECRET_TEXT:
         text = pattern.sub(replacement, text)
     return text
