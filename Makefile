@@ -4,6 +4,7 @@ PYTHON ?= python3
 UV := $(PYTHON) deploy/local/uv.py
 RUN := .venv/bin/
 DEVSTACK := env PYTHONPATH=deploy/local:app $(RUN)python -m devstack
+KIND := env PYTHONPATH=deploy/local:app $(RUN)python -m deploy.kind
 PYTEST := $(RUN)python -m pytest
 COMMITTED := tests/contract/test_api_openapi.py::test_the_committed_document_is_the_generated_one
 SPECTACULAR := env DJANGO_SETTINGS_MODULE=config.settings.test $(RUN)python app/manage.py spectacular
@@ -11,6 +12,7 @@ SPECTACULAR := env DJANGO_SETTINGS_MODULE=config.settings.test $(RUN)python app/
 .DEFAULT_GOAL := help
 .PHONY: help demo up down worker shell redis-cli psql servers \
 	test check format-check lint types imports guards coverage-rows tools helm \
+	kind-up kind-test kind-load kind-down bench \
 	format docs lock clean
 # Two targets at once would install into one .venv.
 .NOTPARALLEL:
@@ -75,6 +77,23 @@ tools: ## helm, kustomize, kind and promtool: what is not on PATH goes into .loc
 helm: ## of these only Helm 4 and 3, for the chart's tests
 	@$(PYTHON) deploy/tools/install.py helm helm3
 
+## Kubernetes
+
+kind-up: .venv/.cluster ## a cluster in Docker with the whole stack on it; again: bring it up to date
+	@$(KIND) up
+
+kind-test: .venv/.cluster ## the cluster's tests, on what `make kind-up` made
+	@$(PYTEST) tests/cluster
+
+kind-load: .venv/.cluster ## fill a queue and draw how its workers scale: make kind-load JOBS=500
+	@$(KIND) load
+
+kind-down: .venv/.cluster ## delete the cluster
+	@$(KIND) down
+
+bench: .venv/.bench ## measure against others (half an hour), write docs/performance.md: make bench PARTS=noop
+	@env PATH="$(CURDIR)/.venv/bin:$$PATH" PYTHONPATH=app:deploy/local:. $(RUN)python -m benchmarks $(PARTS)
+
 ## Change
 
 format: .venv/.test ## format and mend what can be mended
@@ -98,4 +117,13 @@ clean: ## delete .venv, the stack's data and every cache; a running stack must b
 
 .venv/.test: pyproject.toml uv.lock deploy/local/uv.py
 	@$(UV) sync --quiet --frozen --group test
+	@touch $@
+
+.venv/.bench: .venv/.test
+	@$(UV) sync --quiet --frozen --inexact --group bench
+	@touch $@
+
+# On top of `test`, which would remove what only this has.
+.venv/.cluster: .venv/.test
+	@$(UV) sync --quiet --frozen --inexact --group cluster
 	@touch $@

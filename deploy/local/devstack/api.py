@@ -46,6 +46,10 @@ class Api:
         """Create a job; its first representation."""
         return _accept(self._send("POST", f"{BASE}/jobs", json={"type": job_type, "payload": payload}))
 
+    def queue(self, name: str) -> dict[str, Any]:
+        """What a queue holds at this moment."""
+        return _accept(self._send("GET", f"{BASE}/queues/{name}"))
+
     def follow(self, job: dict[str, Any], seconds: float) -> Iterator[dict[str, Any] | None]:
         """The job each time it changed, until it ended; None where it did not change.
 
