@@ -137,14 +137,16 @@ def missing_from_broker(queue: Queue) -> list[Job]:
 def forget_dead_entries(queue: Queue) -> int:
     """Take the engine's entries out of the in-flight hash that no attempt stands behind; autoscaling counts them.
 
-    An entry younger than a lease may not have been claimed yet.
+    An entry younger than a lease may not have been claimed yet. One whose job was given back less than a lease ago is
+    about to be returned to the queue by the worker that drains.
     """
     old = {
         entry.tag: entry.message.job_id
         for entry in broker.in_flight(queue)
         if entry.message.job_id and entry.received_at < time.time() - settings.JOB_LEASE
     }
-    held = Job.objects.filter(id__in=old.values(), state=State.RUNNING, lease_expires_at__gt=Now())
+    leased = (State.RUNNING, State.QUEUED)
+    held = Job.objects.filter(id__in=old.values(), state__in=leased, lease_expires_at__gt=Now())
     alive = set(held.values_list("id", flat=True))
     dead = [tag for tag, job_id in old.items() if job_id not in alive]
     if dead:
