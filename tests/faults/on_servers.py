@@ -55,7 +55,7 @@ def redis_full(scene: Scene) -> None:
     worker, _ = scene.busy()
     with no_memory(scene):
         scene.ask(3)
-        wait_for(lambda: "OOM" in worker.log.read_text(), 20, what=f"{worker.name} was refused")
+        wait_for(lambda: "maxmemory" in worker.log.read_text(), 20, what=f"{worker.name} was refused")
         time.sleep(ABSENCE)
     assert worker.running, worker.ending()
 

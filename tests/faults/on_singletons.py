@@ -99,7 +99,7 @@ def relays_go_on(scene: Scene) -> Process:
 def beat_killed_after_a_tick(scene: Scene) -> None:
     """And another started in its place: no turn twice."""
     schedule = every_second(scene)
-    for _ in range(3):
+    for _ in range(2):
         beat = scene.stack.beat(**scene.variables)
         wait_for_turns(schedule, len(turns(schedule)) + 2)
         beat.kill()

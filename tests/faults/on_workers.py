@@ -58,13 +58,13 @@ def told_to_stop(scene: Scene) -> None:
 
 def drained_past_its_deadline(scene: Scene) -> None:
     """Prefork gives its jobs back before it would be killed; threads cannot, and are killed."""
-    [job] = scene.ask(parts=20, seconds_each=0.5)
+    [job] = scene.ask(parts=16, seconds_each=0.5)
     drain(scene, job)
 
 
 def drained_with_a_job_that_came_twice(scene: Scene) -> None:
     """It was retried, and its message delivered again, before the worker was told to stop."""
-    [job] = scene.ask(parts=20, seconds_each=0.5, fails_first=True)
+    [job] = scene.ask(parts=16, seconds_each=0.5, fails_first=True)
     _, running = scene.busy(job, attempt=2)
     assert push([running]) == 1
     wait_for(lambda: not waits(running), 20, what="the copy was taken")
@@ -121,12 +121,13 @@ def child_frozen_for_good(scene: Scene) -> None:
 
 def main_frozen(scene: Scene) -> None:
     """Past its leases. Its children go on, and write nothing when they are done; then it thaws."""
-    [job] = scene.ask(parts=30, seconds_each=0.5)
+    scene.wait_until_ready(scene.add_worker())
+    [job] = scene.ask(parts=20, seconds_each=0.5)
     worker, running = scene.busy(job)
     worker.pause()
-    other = scene.add_worker()
-    wait_for(lambda: Job.objects.get(id=job.id).attempt > running.attempt, 60, what=f"{other.name} began {job}")
+    wait_for(lambda: Job.objects.get(id=job.id).attempt > running.attempt, 30, what=f"another worker began {job}")
     worker.resume()
+    wait_for(lambda: "had been given up" in worker.log.read_text(), 20, what=f"the attempt on {worker.name} noticed")
 
 
 def killed_before_its_acknowledgement(scene: Scene) -> None:
