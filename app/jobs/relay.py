@@ -56,8 +56,9 @@ class Relay:
         if mine and time.monotonic() - self._looked_at >= settings.DISPATCH_OVERDUE / 6:
             self._looked_at = time.monotonic()
             for queue in Queue:
-                dispatch.republish(missing_from_broker(queue))
+                # In this order: what a dead worker took and never claimed is missing once its entry is gone.
                 forget_dead_entries(queue)
+                dispatch.republish(missing_from_broker(queue))
 
     def _note_contact(self) -> None:
         """Remember since when the database has answered without a break. A freeze of this process is a break too."""

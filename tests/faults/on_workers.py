@@ -83,8 +83,11 @@ def drain(scene: Scene, job: Job) -> None:
         assert not worker.wait(DRAIN), "it did not wait for its job"
         scene.kill(worker)
         return
-    wait_for(lambda: was_released(running), DRAIN + 2, what=f"{job} released")
-    wait_for(lambda: scene.goes_on(running), 2, what=f"the message of {job} is back in the list")
+    wait_for(
+        lambda: was_released(running) and scene.goes_on(running),
+        DRAIN + 2,
+        what=f"{job} is back in the queue, with its message, 2 s after the deadline",
+    )
     scene.replace(worker)
     assert worker.wait(15), f"{worker.name} did not end"
 

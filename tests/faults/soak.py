@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import sys
 import threading
 import time
@@ -17,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
-from tests.services import POSTGRES, REDIS, pytest_unconfigure
+from tests.services import FOLDER, POSTGRES, REDIS
 
 os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
 
@@ -172,14 +173,15 @@ def main(arguments: list[str]) -> int:
     minutes = float(arguments[0])
     seed = int(arguments[1]) if arguments[1:] else random.SystemRandom().randrange(10_000)
     console.print(f"{minutes:g} minutes, seed {seed}")
-    try:
-        with servers_and_processes() as scenes:
-            records, refused = soak(scenes, minutes, random.Random(seed))
-            broken = audit(scenes)
-            show(records, refused, broken)
-    finally:
-        pytest_unconfigure()
-    return 1 if broken or any(record.broken for record in records.values()) else 0
+    with servers_and_processes() as scenes:
+        records, refused = soak(scenes, minutes, random.Random(seed))
+        broken = audit(scenes)
+        show(records, refused, broken)
+    if broken or any(record.broken for record in records.values()):
+        console.print(f"the processes' logs: {FOLDER / 'logs'}")
+        return 1
+    shutil.rmtree(FOLDER)
+    return 0
 
 
 if __name__ == "__main__":
