@@ -87,6 +87,7 @@ class Fault(Enum):
     REDIS_SILENT = Case(does=on_servers.redis_silent, within=SERVER_BACK, queues=(THREADS, PREFORK), waits=30)
     REDIS_HALF_OPEN = Case(does=on_servers.redis_half_open, within=SERVER_BACK, waits=30)
     REDIS_CUT_OFF = Case(does=on_servers.redis_cut_off, within=SERVER_BACK, queues=(THREADS, PREFORK))
+    REDIS_EMPTIED = Case(does=on_servers.redis_emptied, within=10)
     REDIS_FULL = Case(does=on_servers.redis_full, within=SERVER_BACK)
     POSTGRES_RESTARTED = Case(does=on_servers.postgres_restarted, within=SERVER_BACK, failures=5)
     RELAY_KILLED = Case(does=on_singletons.relay_killed, within=0, queues=(PREFORK,))

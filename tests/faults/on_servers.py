@@ -50,6 +50,14 @@ def redis_cut_off(scene: Scene) -> None:
     scene.ask(3)
 
 
+def redis_emptied(scene: Scene) -> None:
+    """Every message is gone, also those in flight."""
+    scene.busy()
+    scene.ask(5)
+    with scene.stack.redis.client() as client:
+        client.flushall()
+
+
 def redis_full(scene: Scene) -> None:
     """It refuses whatever would write, acknowledgements too."""
     worker, _ = scene.busy()
