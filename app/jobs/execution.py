@@ -186,6 +186,8 @@ def finish(job: Job, outcome: Outcome) -> bool:
 
 def follow_up(job: Job) -> None:
     """What the end of an attempt entails, once it is committed. The relay does what a crash here leaves undone."""
+    if job.state == State.DEAD:
+        cancel_children([job.id])
     if job.cancel_requested and job.state in (State.SCHEDULED, State.QUEUED):
         drop_cancelled(State(job.state), [job.id])
     elif job.state == State.QUEUED:

@@ -7,6 +7,7 @@ exits with 1 when a promise was broken. `python -m tests.faults.soak 30 4711` re
 
 from __future__ import annotations
 
+import logging
 import os
 import random
 import shutil
@@ -173,6 +174,8 @@ def main(arguments: list[str]) -> int:
     minutes = float(arguments[0])
     seed = int(arguments[1]) if arguments[1:] else random.SystemRandom().randrange(10_000)
     console.print(f"{minutes:g} minutes, seed {seed}")
+    # That a server is away is no news here.
+    logging.disable(logging.WARNING)
     with servers_and_processes() as scenes:
         records, refused = soak(scenes, minutes, random.Random(seed))
         broken = audit(scenes)

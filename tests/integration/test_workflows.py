@@ -9,6 +9,7 @@ import pytest
 from django.db.models.functions import Now
 
 from accounts.models import User
+from jobs import outcomes
 from jobs.effects import Guarantee
 from jobs.execution import claim, finish, perform
 from jobs.models import Job
@@ -81,6 +82,13 @@ def test_a_waiting_parent_that_expires_takes_its_children_along(stack: Stack) ->
     sweep()
     assert Job.objects.get(id=parent.id).reason == Reason.EXPIRED
     assert set(Job.objects.values_list("state", flat=True)) == {State.CANCELLED}
+
+
+def test_a_parent_that_dies_takes_its_children_along(stack: Stack) -> None:
+    parent = begun(whole.enqueue(Whole(parts=3)))
+    perform(parent, 60)
+    finish(parent, outcomes.dead(Reason.LOST, "the attempt's worker vanished, 3 times"))
+    assert set(Job.objects.filter(parent=parent).values_list("state", flat=True)) == {State.CANCELLED}
 
 
 def begun(job: Job) -> Job:

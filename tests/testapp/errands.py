@@ -17,8 +17,8 @@ from .models import Act
 
 
 class Errand(BaseModel, extra="forbid"):
-    """How many parts, seconds each; how often each part's effect may happen; whether the first attempt fails at once;
-    megabytes to fill with something."""
+    """How many parts; seconds each, half of them in its effect; how often each effect may happen; whether the first
+    attempt fails at once; megabytes to fill with something."""
 
     parts: int = 1
     seconds_each: float = 0.0
@@ -33,15 +33,18 @@ def run_errand(job: RunningJob, payload: Errand) -> None:
         raise Transient("not yet", retry_after=0.1)
     ballast = b"x" * (payload.megabytes * 1_000_000)
     for part in range(job.checkpoint or 0, payload.parts):
-        time.sleep(payload.seconds_each)
-        act_once(job, f"part {part}", payload.guarantee)
+        time.sleep(payload.seconds_each / 2)
+        act_once(job, f"part {part}", payload.guarantee, seconds=payload.seconds_each / 2)
         job.save_checkpoint(part + 1)
     del ballast
 
 
-def act_once(job: RunningJob, name: str, guarantee: Guarantee) -> None:
+def act_once(job: RunningJob, name: str, guarantee: Guarantee, *, seconds: float) -> None:
+    """Long enough to be interrupted after it happened and before that is known."""
+
     def act(key: str) -> str:
         Act.objects.create(job_id=job.id, name=name)
+        time.sleep(seconds)
         return key
 
     if guarantee is Guarantee.EXACTLY_ONCE:
