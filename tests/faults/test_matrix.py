@@ -30,7 +30,7 @@ def cases() -> Iterator[Any]:
             yield pytest.param(fault, queue, id=f"{fault.name.lower()}-{queue.lane.pool}", marks=marks)
 
 
-@pytest.mark.covers(23, 76, 129)
+@pytest.mark.covers(23, 76, 97, 100, 129)
 @pytest.mark.parametrize(("fault", "queue"), list(cases()))
 def test_every_job_ends_and_its_effects_happen_as_often_as_promised(
     redis_proxy: Proxy, stack: Stack, fault: Fault, queue: Queue
