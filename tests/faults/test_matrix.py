@@ -38,7 +38,7 @@ def test_every_job_ends_and_its_effects_happen_as_often_as_promised(
     scene = Scene(stack, queue, redis_proxy, fault.case.variables)
     scene.set_up()
     # As many as can run, some behind them, and some that only the relay can send.
-    scene.ask(queue.lane.concurrency, parts=6, seconds_each=0.5)
+    scene.ask(queue.lane.concurrency, parts=4, seconds_each=0.5)
     scene.ask(4)
     scene.ask(2, delay=1.5)
 
