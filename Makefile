@@ -1,6 +1,7 @@
 # `make` prints what there is. Every target is one line that calls a tool or a script.
 
 PYTHON ?= python3
+MINUTES ?= 3
 UV := $(PYTHON) deploy/local/uv.py
 RUN := .venv/bin/
 DEVSTACK := env PYTHONPATH=deploy/local:app $(RUN)python -m devstack
@@ -11,8 +12,12 @@ SPECTACULAR := env DJANGO_SETTINGS_MODULE=config.settings.test $(RUN)python app/
 
 .DEFAULT_GOAL := help
 .PHONY: help demo up down worker shell redis-cli psql servers \
+<<<<<<< HEAD
 	test check format-check lint types imports guards coverage-rows tools helm \
 	kind-up kind-test kind-load kind-down bench \
+=======
+	test faults soak check format-check lint types imports guards coverage-rows tools helm \
+>>>>>>> faults
 	format docs lock clean
 # Two targets at once would install into one .venv.
 .NOTPARALLEL:
@@ -50,6 +55,12 @@ servers: .venv/.local ## find Redis and PostgreSQL, install what is missing
 
 test: format-check lint types imports servers helm ## every gate of `check`, then every layer of tests
 	@$(PYTEST) -n 3 --dist worksteal
+
+faults: .venv/.test servers ## every fault on every pool: what `test` tries once, and the rest
+	@$(PYTEST) -n 3 --dist worksteal -m '' tests/faults
+
+soak: .venv/.test servers ## random faults under constant load, then an audit: make soak MINUTES=30 [SEED=4711]
+	@$(RUN)python -m tests.faults.soak $(MINUTES) $(SEED)
 
 check: format-check lint types imports guards ## what needs no server: each gate below
 

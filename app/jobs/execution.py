@@ -80,8 +80,8 @@ def claim(job_id: UUID) -> Job | None:
 
 
 def expire(came_from: State, where: dict[str, Any]) -> list[Job]:
-    """Cancel waiting jobs whose time to start has passed."""
-    return move(
+    """Cancel waiting jobs whose time to start has passed, with what they wait for."""
+    late = move(
         State.CANCELLED,
         EventKind.CANCELLED,
         came_from=came_from,
@@ -89,11 +89,16 @@ def expire(came_from: State, where: dict[str, Any]) -> list[Job]:
         guard="expires_at <= now()",
         changes={"reason": Reason.EXPIRED, "finished_at": now()},
     )
+    cancel_children([job.id for job in late])
+    return late
 
 
 def drop_cancelled(waiting: State, job_ids: list[UUID]) -> list[Job]:
-    """Cancel those of the waiting jobs that were asked to stop while they ran, and were lost or failed before."""
-    return move(
+    """Cancel those of the waiting jobs that were asked to stop while they ran, and did not come to it.
+
+    They were lost, failed, or had asked for children, which are cancelled with them.
+    """
+    dropped = move(
         State.CANCELLED,
         EventKind.CANCELLED,
         came_from=waiting,
@@ -101,6 +106,8 @@ def drop_cancelled(waiting: State, job_ids: list[UUID]) -> list[Job]:
         guard="cancel_requested",
         changes={"reason": Reason.REQUESTED, "finished_at": now()},
     )
+    cancel_children([job.id for job in dropped])
+    return dropped
 
 
 def perform(job: Job, time_limit: float) -> Outcome:
@@ -179,6 +186,8 @@ def finish(job: Job, outcome: Outcome) -> bool:
 
 def follow_up(job: Job) -> None:
     """What the end of an attempt entails, once it is committed. The relay does what a crash here leaves undone."""
+    if job.state == State.DEAD:
+        cancel_children([job.id])
     if job.cancel_requested and job.state in (State.SCHEDULED, State.QUEUED):
         drop_cancelled(State(job.state), [job.id])
     elif job.state == State.QUEUED:

@@ -30,7 +30,7 @@ from .execution import drop_cancelled, finish
 from .models import Job
 from .running import TimeLimitReached
 from .states import EventKind, Reason, State
-from .transitions import UNHELD, move
+from .transitions import UNHELD, move, now
 
 log = structlog.get_logger(__name__)
 
@@ -156,13 +156,16 @@ def renew(instance: str, job_ids: list[UUID]) -> None:
 
 
 def release(instance: str) -> list[Job]:
-    """Give this worker's running jobs back: neither failure nor loss. Celery returns their messages to the queue."""
+    """Give this worker's running jobs back: neither failure nor loss. Celery returns their messages to the queue.
+
+    Their leases run on as long, so that the relay leaves the messages in flight to Celery.
+    """
     released = move(
         State.QUEUED,
         EventKind.RELEASED,
         came_from=State.RUNNING,
         where={"worker": instance},
-        changes={**UNHELD, "reason": Reason.RELEASED},
+        changes={**UNHELD, "lease_expires_at": now(settings.JOB_LEASE), "reason": Reason.RELEASED},
     )
     drop_cancelled(State.QUEUED, [job.id for job in released])
     return released

@@ -57,8 +57,9 @@ class Relay:
         if mine and time.monotonic() - self._looked_at >= settings.DISPATCH_OVERDUE / 6:
             self._looked_at = time.monotonic()
             for queue in Queue:
-                dispatch.republish(missing_from_broker(queue))
+                # In this order: what a dead worker took and never claimed is missing once its entry is gone.
                 forget_dead_entries(queue)
+                dispatch.republish(missing_from_broker(queue))
 
     def _note_contact(self) -> None:
         """Remember since when the database has answered without a break. A freeze of this process is a break too."""
@@ -138,14 +139,16 @@ def missing_from_broker(queue: Queue) -> list[Job]:
 def forget_dead_entries(queue: Queue) -> int:
     """Take the engine's entries out of the in-flight hash that no attempt stands behind; autoscaling counts them.
 
-    An entry younger than a lease may not have been claimed yet.
+    An entry younger than a lease may not have been claimed yet. One whose job was given back less than a lease ago is
+    about to be returned to the queue by the worker that drains.
     """
     old = {
         entry.tag: entry.message.job_id
         for entry in broker.in_flight(queue)
         if entry.message.job_id and entry.received_at < time.time() - settings.JOB_LEASE
     }
-    held = Job.objects.filter(id__in=old.values(), state=State.RUNNING, lease_expires_at__gt=Now())
+    leased = (State.RUNNING, State.QUEUED)
+    held = Job.objects.filter(id__in=old.values(), state__in=leased, lease_expires_at__gt=Now())
     alive = set(held.values_list("id", flat=True))
     dead = [tag for tag, job_id in old.items() if job_id not in alive]
     if dead:

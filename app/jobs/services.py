@@ -48,6 +48,8 @@ def cancel(job_id: UUID, actor: User | None = None) -> Job:
 
 def cancel_children(parents: list[UUID], by: int | None = None) -> None:
     """Cancel what the jobs have asked others to do, and what these asked for."""
+    if not parents:
+        return
     active = list(Job.objects.filter(parent_id__in=parents, state__in=ACTIVE).values_list("id", flat=True))
     if not active:
         return

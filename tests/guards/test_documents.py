@@ -15,6 +15,7 @@ from docs.generate import SETTINGS, settings_page
 from jobs.instance import INSTANCE_VARIABLE
 from jobs.states import Reason
 from tests import coverage_rows
+from tests.faults.fault import Fault
 from tests.guards.source import ROOT, dotted, of_app, told
 
 DOCS = ROOT / "docs"
@@ -110,6 +111,15 @@ def test_every_test_that_proves_a_promise_exists(page: Path) -> None:
     assert len(named) == len(re.findall(r"`test_\w+`", page.read_text()))
     missing = {f"{path}::{name}" for path, name in named if not is_gone(path) and name not in names_in(ROOT / path)}
     assert not missing, told(missing, f"{place(page)} names tests that do not exist; was one renamed?")
+
+
+@pytest.mark.parametrize("page", [GUARANTEES, ROOT / "README.md"], ids=place)
+def test_every_fault_that_proves_a_promise_exists(page: Path) -> None:
+    lists = re.findall(r"`tests/faults/test_matrix\.py` \(([^)]+)\)", page.read_text())
+    named = set(re.findall(r"`(\w+)`", " ".join(lists)))
+    assert len(named) >= 5
+    missing = named - set(Fault.__members__)
+    assert not missing, told(missing, f"{place(page)} names faults that tests/faults/fault.py does not have")
 
 
 def names_in(path: Path) -> set[str]:

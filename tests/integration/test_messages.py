@@ -1,4 +1,4 @@
-"""What a worker makes of messages that it does not expect, of a Redis that comes and goes, and of its own start."""
+"""What a worker makes of messages that it does not expect, and of its own start."""
 
 from __future__ import annotations
 
@@ -49,18 +49,6 @@ def test_a_pickled_message_is_thrown_away_unread_and_the_worker_goes_on(stack: S
     assert "ContentDisallowed" in worker.log.read_text()
     assert not exploded.exists()
     assert Run.objects.count() == 0
-
-
-@pytest.mark.covers(129)
-@pytest.mark.timeout(120)
-def test_a_worker_works_after_each_of_three_restarts_of_redis(stack: Stack) -> None:
-    worker = stack.worker()
-    stack.relay()
-    for _ in range(3):
-        stack.redis.restart()
-        job = echo.enqueue(Echo(text="ab"))
-        assert stack.ended([job], 20)[job.id].state == State.SUCCEEDED
-    assert worker.running
 
 
 @pytest.mark.covers(126)

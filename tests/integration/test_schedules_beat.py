@@ -57,20 +57,6 @@ def test_an_entry_that_is_due_in_a_moment_gives_exactly_one_job_which_runs(stack
     assert len(slots()) == 1
 
 
-@pytest.mark.covers(23)
-def test_no_slot_comes_twice_while_beats_are_killed_and_started_and_two_run(stack: Stack) -> None:
-    services.create(SECONDLY, None)
-    stack.beat()
-    for _ in range(2):
-        wait_for_slots(len(slots()) + 1)
-        victim = stack.beat()
-        wait_for(lambda process=victim: "Starting" in process.log.read_text(), 25, what="the second Beat")
-        wait_for_slots(len(slots()) + 2)
-        victim.kill()
-    seen = slots()
-    assert len(seen) == len(set(seen)) >= 6
-
-
 @pytest.mark.covers(21)
 def test_a_worker_that_was_stopped_for_five_turns_does_not_run_all_of_them(stack: Stack) -> None:
     worker = stack.worker()

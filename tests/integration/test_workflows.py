@@ -6,12 +6,16 @@ import time
 from datetime import timedelta
 
 import pytest
+from django.db.models.functions import Now
 
 from accounts.models import User
+from jobs import outcomes
 from jobs.effects import Guarantee
+from jobs.execution import claim, finish, perform
 from jobs.models import Job
 from jobs.orders import QuotaExceeded, enqueue_many
 from jobs.registry import NoPayload
+from jobs.relay import sweep
 from jobs.services import cancel, retry
 from jobs.states import Reason, State
 from tests.integration.conftest import Stack
@@ -61,6 +65,37 @@ def test_cancelling_a_parent_cancels_its_children(stack: Stack) -> None:
     children = list(Job.objects.filter(parent=parent))
     stack.ended(children, 15)
     assert Job.objects.filter(parent=parent, state=State.CANCELLED).count() >= 20
+
+
+def test_a_parent_that_is_asked_to_stop_before_it_has_children_takes_them_along(stack: Stack) -> None:
+    parent = begun(whole.enqueue(Whole(parts=3)))
+    cancel(parent.id)
+    finish(parent, perform(parent, 60))
+    assert Job.objects.filter(parent=parent).count() == 3
+    assert set(Job.objects.values_list("state", "reason")) == {(State.CANCELLED, Reason.REQUESTED)}
+
+
+def test_a_waiting_parent_that_expires_takes_its_children_along(stack: Stack) -> None:
+    parent = begun(whole.enqueue(Whole(parts=3)))
+    finish(parent, perform(parent, 60))
+    Job.objects.filter(id=parent.id).update(expires_at=Now())
+    sweep()
+    assert Job.objects.get(id=parent.id).reason == Reason.EXPIRED
+    assert set(Job.objects.values_list("state", flat=True)) == {State.CANCELLED}
+
+
+def test_a_parent_that_dies_takes_its_children_along(stack: Stack) -> None:
+    parent = begun(whole.enqueue(Whole(parts=3)))
+    perform(parent, 60)
+    finish(parent, outcomes.dead(Reason.LOST, "the attempt's worker vanished, 3 times"))
+    assert set(Job.objects.filter(parent=parent).values_list("state", flat=True)) == {State.CANCELLED}
+
+
+def begun(job: Job) -> Job:
+    """The job in its first attempt, whose steps the test takes itself."""
+    claimed = claim(job.id)
+    assert claimed
+    return claimed
 
 
 def test_ten_thousand_children_are_asked_for_in_less_than_ten_seconds(stack: Stack) -> None:

@@ -19,3 +19,17 @@ class Run(models.Model):
 
     def __str__(self) -> str:
         return f"{self.job_id} attempt {self.attempt} {'ended' if self.ended else 'began'}"
+
+
+class Act(models.Model):
+    """An effect happened: once more for each time that it did."""
+
+    job_id = models.UUIDField()
+    name = models.TextField()
+    at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        app_label = "testapp"
+
+    def __str__(self) -> str:
+        return f"{self.job_id} {self.name}"

@@ -21,6 +21,7 @@ from jobs.registry import NoPayload, job
 from jobs.running import RunningJob
 from jobs.workflows import gather
 
+from .errands import errand_on  # noqa: F401  # the worker imports `tasks` modules
 from .models import Run
 
 

@@ -18,12 +18,9 @@ from jobs.relay import Relay
 
 log = structlog.get_logger(__name__)
 
-# The server ends this session, and with it the advisory lock, 20 s after the relay froze or its node vanished.
-SESSION = """
-    SET idle_in_transaction_session_timeout = '20s';
-    SET tcp_user_timeout = '20s'; SET tcp_keepalives_idle = 5;
-    SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3
-"""
+# The server ends this session, and with it the advisory lock, 20 s after the relay froze. One whose node vanished ends
+# like every session (`config.sessions`).
+SESSION = "SET idle_in_transaction_session_timeout = '20s'"
 
 
 def limit_session(connection: Any, **_: Any) -> None:
