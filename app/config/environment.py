@@ -114,6 +114,12 @@ class Environment(BaseSettings):
         gt=RELEASE_MARGIN,
         description=f"whole seconds above {RELEASE_MARGIN} from TERM to KILL; long enough for every attempt when unset",
     )
+    worker_memory_limit: int | None = Field(
+        default=None,
+        ge=1,
+        description="bytes: the pod's memory limit, of which each prefork child may take an equal share with the main "
+        "process; no limit when unset",
+    )
     job_lease: Seconds = Field(
         default=30, description="seconds that a worker may be silent before its attempts are given up"
     )
@@ -125,7 +131,18 @@ class Environment(BaseSettings):
     dispatch_undispatched: Seconds = Field(
         default=5, description="seconds after which the relay dispatches a job that its creator did not"
     )
-    job_retention_days: int = Field(default=30, ge=1, description="whole days from 1 that ended jobs are kept")
+    job_retention_days: int = Field(
+        default=30, ge=1, description="whole days from 1 that ended jobs and unused uploads are kept"
+    )
+    job_retention_succeeded_days: int | None = Field(
+        default=None, ge=1, description="the same for jobs that succeeded; JOB_RETENTION_DAYS when unset"
+    )
+    job_retention_dead_days: int | None = Field(
+        default=None, ge=1, description="the same for dead letters; JOB_RETENTION_DAYS when unset"
+    )
+    job_retention_cancelled_days: int | None = Field(
+        default=None, ge=1, description="the same for cancelled jobs; JOB_RETENTION_DAYS when unset"
+    )
     file_max_bytes: int = Field(default=5_000_000, ge=1, description="the largest upload and result file, in bytes")
     health_dir: Path | None = Field(
         default=None, description="a writable folder for the files that probes look at; no such files when unset"

@@ -1,6 +1,8 @@
 """Deleting what nobody needs any more: jobs that ended long ago with all that is theirs, and forgotten uploads.
 
-In small transactions, so that nothing waits for it, and within a time, so that it fits its queue.
+In small transactions, so that nothing waits for it, and within a time, so that it fits its queue. How long a job is
+kept is said by its state (JOB_RETENTION_*) or by its type (`@job(keep=…)`). What shall outlive it is taken by receivers
+of the signal `signals.jobs_expired`.
 """
 
 from __future__ import annotations
@@ -18,8 +20,10 @@ from django.db.models import Exists, OuterRef, Q
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Now
 
+from . import registry
 from .models import File, Job
-from .states import ACTIVE, ENDED
+from .signals import jobs_expired
+from .states import ACTIVE, ENDED, State
 
 BATCH = 1_000
 # An id anywhere in a payload may be that of an upload.
@@ -46,7 +50,7 @@ class Deleted:
 
 
 def delete_old(seconds: float, say: Callable[[Deleted], None] = lambda _: None) -> Deleted:
-    """Delete ended jobs, and uploads that no active job names, which are older than JOB_RETENTION_DAYS.
+    """Delete ended jobs, and uploads that no active job names, which are older than they are to be kept.
 
     Dead letters are among them: nobody retried them for so long. Stops after the batch in which `seconds` are over;
     `say` hears of each batch before.
@@ -66,14 +70,15 @@ def _old_jobs() -> Iterator[dict[str, int]]:
 
     Children go before their parent, and not before it is old itself: it reads their results.
     """
-    old = Q(state__in=ENDED, finished_at__lt=_cutoff())
-    parent_old = Q(parent=None) | Q(parent__state__in=ENDED, parent__finished_at__lt=_cutoff())
+    parent_old = Q(parent=None) | _is_old("parent__")
     childless = ~Exists(Job.objects.filter(parent=OuterRef("id")))
-    doomed = Job.objects.filter(old, parent_old, childless).order_by("finished_at")
+    doomed = Job.objects.filter(_is_old(), parent_old, childless).order_by("finished_at")
     while True:
         with transaction.atomic():
             free = doomed.select_for_update(skip_locked=True, of=("self",))
             batch = list(free.values_list("id", flat=True)[:BATCH])
+            if batch and jobs_expired.has_listeners():
+                jobs_expired.send(Job, jobs=list(Job.objects.filter(id__in=batch).order_by("finished_at")))
             # Their payloads and results are not read; events and files go with them.
             _, counts = Job.objects.filter(id__in=batch).only("id").delete()
         if not batch:
@@ -83,7 +88,8 @@ def _old_jobs() -> Iterator[dict[str, int]]:
 
 def _old_uploads() -> Iterator[dict[str, int]]:
     """Delete a batch at each step. A job that waits longer than the retention keeps its upload."""
-    old = File.objects.filter(job=None, created_at__lt=_cutoff()).order_by("id").values_list("id", flat=True)
+    cutoff = _ago(timedelta(days=settings.JOB_RETENTION_DAYS))
+    old = File.objects.filter(job=None, created_at__lt=cutoff).order_by("id").values_list("id", flat=True)
     batch = list(old[:BATCH])
     needed = _named_by_active_jobs() if batch else set()
     while batch:
@@ -98,5 +104,21 @@ def _named_by_active_jobs() -> set[UUID]:
         return {row[0] for row in cursor.fetchall()}
 
 
-def _cutoff() -> Combinable:
-    return Now() - timedelta(days=settings.JOB_RETENTION_DAYS)
+def _is_old(prefix: str = "") -> Q:
+    """Whether a job, or the one that `prefix` leads to, ended longer ago than its type or state says to keep it."""
+    whether = Q()
+    for state in ENDED:
+        own = {one.name: days for one in registry.job_types() if (days := getattr(one.keep, state))}
+        usual = timedelta(days=getattr(settings, f"JOB_RETENTION_{state.upper()}_DAYS"))
+        whether |= _ended(prefix, state, usual) & ~Q(**{f"{prefix}type__in": list(own)})
+        for name, keep in own.items():
+            whether |= _ended(prefix, state, keep) & Q(**{f"{prefix}type": name})
+    return whether
+
+
+def _ended(prefix: str, state: State, keep: timedelta) -> Q:
+    return Q(**{f"{prefix}state": state, f"{prefix}finished_at__lt": _ago(keep)})
+
+
+def _ago(age: timedelta) -> Combinable:
+    return Now() - age
