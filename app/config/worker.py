@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import close_old_connections
 
+from . import memory
 from .celery import JOB_TASK, app, misplaced_tasks
 
 
@@ -42,6 +43,8 @@ def check_worker(**_: Any) -> None:
         )
     if faults := misplaced_tasks():
         raise SystemExit("\n".join(faults))
+    if fault := memory.fault_of(settings.WORKER_CHILD_MEMORY):
+        raise SystemExit(fault)
 
 
 @signals.worker_init.connect
@@ -60,6 +63,12 @@ def share_memory(**_: Any) -> None:
     """Keep what is loaded by now out of the collector, so that children go on sharing its pages."""
     gc.collect()
     gc.freeze()
+
+
+@signals.worker_process_init.connect
+def limit_memory(**_: Any) -> None:
+    """In each prefork child, before its first task."""
+    memory.limit_process(settings.WORKER_CHILD_MEMORY)
 
 
 @signals.task_prerun.connect

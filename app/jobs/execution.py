@@ -119,11 +119,15 @@ def perform(job: Job, time_limit: float) -> Outcome:
         with time_limited(time_limit):
             result = declared.service(RunningJob(job, time_limit), payload)
         return outcomes.succeeded(result)
+    except MemoryError:
+        # Judged below, when the frames that hold the memory are gone.
+        pass
     except BaseException as error:
         outcome = judge(job, declared.retry, error)
         if outcome is None:
             raise
         return outcome
+    return outcomes.lost(job, Reason.MEMORY, "the attempt ran out of memory")
 
 
 def await_slot(job: Job, limit: RateLimit, payload: Any) -> Outcome | None:
@@ -151,8 +155,6 @@ def judge(job: Job, policy: Retry, error: BaseException) -> Outcome | None:
         case AttemptLost():
             # The row is no longer ours; finish() will find that out and write nothing.
             return outcomes.dead(Reason.LOST, "the attempt had been given up", error)
-        case MemoryError():
-            return outcomes.lost(job, Reason.MEMORY, "the attempt ran out of memory")
         case TimeLimitReached():
             return outcomes.failed(job, policy, error, Reason.TIMEOUT)
         case Exception():
