@@ -144,6 +144,14 @@ class Environment(BaseSettings):
         default=None, ge=1, description="the same for cancelled jobs; JOB_RETENTION_DAYS when unset"
     )
     file_max_bytes: int = Field(default=5_000_000, ge=1, description="the largest upload and result file, in bytes")
+    email_host: str | None = Field(default=None, description="the mail server; no mail is sent when unset")
+    email_port: int = Field(default=587, ge=1, le=65535, description="its port")
+    email_security: Literal["starttls", "tls", "none"] = Field(
+        default="starttls", description="starttls, tls (from the first byte) or none; certificates are verified"
+    )
+    email_user: str | None = Field(default=None, description="the user to log in as, where the server asks for one")
+    email_password: SecretStr | None = Field(default=None, description="the password of EMAIL_USER")
+    email_from: str = Field(default="jobs@localhost", description="the sender of every mail")
     health_dir: Path | None = Field(
         default=None, description="a writable folder for the files that probes look at; no such files when unset"
     )

@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from celery import shared_task
@@ -13,7 +14,7 @@ from django.db import connection, transaction
 from pydantic import BaseModel, Field
 
 from config.queues import Queue
-from jobs.effects import Guarantee, effect_once
+from jobs.effects import Guarantee, cached_step, effect_once
 from jobs.limits import RateLimit
 from jobs.orders import Order
 from jobs.patience import patiently
@@ -205,6 +206,28 @@ def deed(job: RunningJob, payload: Deed) -> str:
     if payload.dies == "after" and job.attempt < payload.until_attempt:
         os.kill(os.getpid(), signal.SIGKILL)
     return key
+
+
+class Costly(BaseModel, extra="forbid"):
+    """Inputs of costly steps, one after another; the first attempt is killed after the second step."""
+
+    inputs: list[int]
+
+
+@job(queue=Queue.DEFAULT, payload=Costly)
+def costly(job: RunningJob, payload: Costly) -> list[int]:
+    """Doubles its inputs at great cost: leaves a row for each time that it really did."""
+
+    def double(number: int) -> int:
+        Run.objects.create(job_id=job.id, attempt=number, ended=True)
+        return 2 * number
+
+    doubled = []
+    for number in payload.inputs:
+        doubled.append(cached_step(job, "double", {"number": number}, partial(double, number)))
+        if job.attempt == 1 and len(doubled) == 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+    return doubled
 
 
 @job(queue=Queue.DEFAULT, payload=NoPayload, limit=RateLimit("testapp", per_second=5))
