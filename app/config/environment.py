@@ -131,6 +131,12 @@ class Environment(BaseSettings):
     dispatch_undispatched: Seconds = Field(
         default=5, description="seconds after which the relay dispatches a job that its creator did not"
     )
+    job_profile_sample: float = Field(
+        default=0,
+        ge=0,
+        le=1,
+        description="the share of attempts, from 0 to 1, that leave a profile of their time as a file of their job",
+    )
     job_retention_days: int = Field(
         default=30, ge=1, description="whole days from 1 that ended jobs and unused uploads are kept"
     )

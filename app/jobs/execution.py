@@ -21,6 +21,7 @@ from .models import Job
 from .outcomes import Outcome
 from .patience import patiently, time_limited
 from .policies import Gone, Retry
+from .profiling import sampled
 from .running import AttemptLost, Cancelled, RunningJob, TimeLimitReached, Waiting
 from .services import cancel_children
 from .states import ENDED, EventKind, Reason, State
@@ -115,9 +116,10 @@ def perform(job: Job, time_limit: float) -> Outcome:
         return outcomes.dead(Reason.INVALID, message, error)
     if declared.limit and (waits := await_slot(job, declared.limit, payload)):
         return waits
+    running = RunningJob(job, time_limit)
     try:
-        with time_limited(time_limit):
-            result = declared.service(RunningJob(job, time_limit), payload)
+        with sampled(running), time_limited(time_limit):
+            result = declared.service(running, payload)
         return outcomes.succeeded(result)
     except MemoryError:
         # Judged below, when the frames that hold the memory are gone.
