@@ -6,7 +6,8 @@ Whatever goes wrong becomes one of the engine's two kinds of failure: `Transient
 Each system has a circuit breaker: after FAILURES in a row nothing is sent to it for PAUSE seconds, then what comes next
 tries it. So a system that is down is not called by every waiting job, and does not hold the queue's threads. Each
 worker process has breakers of its own: ten workers send ten times as many tries, which are still few. They count
-without a lock: of two failures at the same instant one may not count.
+without a lock: of two failures at the same instant one may not count. (pybreaker holds a lock during the whole call;
+the threads of a worker would call one after another.)
 
 Addresses inside the cluster and the company are not refused here, where a name could still resolve to one between the
 check and the call: the chart's network policy of the queue `io` does that (`workers.io.pod.egress`).

@@ -2,7 +2,7 @@
 
 In small transactions, so that nothing waits for it, and within a time, so that it fits its queue. How long a job is
 kept is said by its state (JOB_RETENTION_*) or by its type (`@job(keep=…)`). What shall outlive it is taken by receivers
-of the signal `signals.jobs_expired`.
+of the signal `signals.deleting_jobs`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from django.db.models.functions import Now
 
 from . import registry
 from .models import File, Job
-from .signals import jobs_expired
+from .signals import deleting_jobs
 from .states import ACTIVE, ENDED, State
 
 BATCH = 1_000
@@ -77,8 +77,8 @@ def _old_jobs() -> Iterator[dict[str, int]]:
         with transaction.atomic():
             free = doomed.select_for_update(skip_locked=True, of=("self",))
             batch = list(free.values_list("id", flat=True)[:BATCH])
-            if batch and jobs_expired.has_listeners():
-                jobs_expired.send(Job, jobs=list(Job.objects.filter(id__in=batch).order_by("finished_at")))
+            if batch and deleting_jobs.has_listeners():
+                deleting_jobs.send(Job, jobs=list(Job.objects.filter(id__in=batch).order_by("finished_at")))
             # Their payloads and results are not read; events and files go with them.
             _, counts = Job.objects.filter(id__in=batch).only("id").delete()
         if not batch:

@@ -7,4 +7,4 @@ from django.dispatch import Signal
 #: Sent before a batch of old jobs is deleted, in the same transaction; `jobs` are their rows, whole. To archive them,
 #: write them elsewhere: a receiver that raises keeps the batch, which is tried again. What a receiver writes outside of
 #: this database may be written again after a crash: let it know repeats by the jobs' ids.
-jobs_expired = Signal()
+deleting_jobs = Signal()

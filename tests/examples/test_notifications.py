@@ -9,9 +9,11 @@ import json
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
+import httpx
 import pytest
 from django.conf import LazySettings
 from django.utils import timezone
@@ -173,6 +175,26 @@ def test_refusals_and_other_systems_failures_open_no_circuit(
     for _ in range(2 * outside.FAILURES):
         run(send_webhook, event(endpoint()))
     assert len(other_system.asked) == 2 * outside.FAILURES
+
+
+def test_calls_of_one_system_do_not_wait_for_one_another(other_system: OtherSystem) -> None:
+    """What some breakers do: they hold a lock during the call."""
+    other_system.then(*[Answer(waits=(answers := threading.Event()))] * 3)
+    request = httpx.Request("GET", other_system.url)
+    with ThreadPoolExecutor(3) as threads:
+        calls = [threads.submit(outside.call, request, seconds=10) for _ in range(3)]
+        wait_for(lambda: len(other_system.asked) == 3, 5, what="three calls are under way")
+        answers.set()
+    assert [call.result() for call in calls] == [b""] * 3
+
+
+def test_the_address_of_a_webhook_is_in_no_log(
+    endpoint: MakeEndpoint, other_system: OtherSystem, run: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    other_system.then(Answer(503))
+    job = run(send_webhook, event(endpoint(f"{other_system.url}/B00/secret")))
+    assert other_system.asked[0].path == "/B00/secret"
+    assert "B00" not in caplog.text + job.error + job.traceback
 
 
 def test_nobody_sends_to_another_users_endpoint(endpoint: MakeEndpoint, other_system: OtherSystem, run: Run) -> None:

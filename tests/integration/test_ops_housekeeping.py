@@ -17,7 +17,7 @@ from jobs.housekeeping import Deleted, delete_old
 from jobs.models import File, Job, JobEvent
 from jobs.registry import NoPayload
 from jobs.running import AttemptLost, RunningJob
-from jobs.signals import jobs_expired
+from jobs.signals import deleting_jobs
 from jobs.states import ACTIVE, ENDED, State
 from ops.tasks import housekeeping as job_type
 from tests.testapp.tasks import fleeting
@@ -212,9 +212,9 @@ def archived() -> Iterator[list[Job]]:
     def archive(jobs: list[Job], **_: object) -> None:
         taken.extend(jobs)
 
-    jobs_expired.connect(archive)
+    deleting_jobs.connect(archive)
     yield taken
-    jobs_expired.disconnect(archive)
+    deleting_jobs.disconnect(archive)
 
 
 @pytest.mark.covers(128)
@@ -236,10 +236,10 @@ def test_what_could_not_be_archived_is_not_deleted() -> None:
         File.objects.create(name="a", content_type="a/b", size=len(jobs), content=b"")
         raise OSError("the archive is full")
 
-    jobs_expired.connect(refuse)
+    deleting_jobs.connect(refuse)
     try:
         with pytest.raises(OSError, match="full"):
             delete_old(60)
     finally:
-        jobs_expired.disconnect(refuse)
+        deleting_jobs.disconnect(refuse)
     assert (Job.objects.count(), File.objects.count()) == (3, 0)
