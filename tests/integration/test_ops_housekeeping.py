@@ -147,6 +147,12 @@ def test_children_stay_as_long_as_their_parent_and_go_with_it() -> None:
     assert deleted.jobs == 3
 
 
+def test_a_parent_goes_with_children_of_a_type_that_comes_after_its_own() -> None:
+    [parent, *children] = make_jobs(4, State.SUCCEEDED, OLD)
+    Job.objects.filter(id__in=children).update(parent_id=parent, type="testapp.part")
+    assert delete_old(60).jobs == 4
+
+
 def test_a_large_family_goes_in_batches_from_the_youngest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(housekeeping, "BATCH", 10)
     [parent] = make_jobs(1, State.SUCCEEDED, OLD)
