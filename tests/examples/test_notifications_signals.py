@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from accounts.models import User
 from config.queues import Queue
-from examples.notifications.models import Endpoint
+from examples.notifications.models import Endpoint, new_secret
 from jobs.models import Job
 from tests.integration.conftest import Stack
 
@@ -45,9 +45,17 @@ def test_an_endpoint_that_is_saved_starts_one_job_on_commit(stack: Stack, bob: U
 @pytest.mark.covers(41)
 def test_an_endpoint_that_staff_enter_is_pinged_too(db: None, admin_client: Client) -> None:
     owner = User.objects.create_user("carol")
-    form = {"owner": owner.pk, "url": URL, "secret": "whsec_c2VjcmV0"}
+    form = {"owner": owner.pk, "url": URL, "secret": new_secret()}
     assert admin_client.post(reverse("admin:examples_endpoint_add"), form).status_code == 302
     assert Job.objects.get().owner == owner
+
+
+@pytest.mark.parametrize("secret", ["whsec_c2VjcmV0", "whsec_not base64 at all, but long", "c2VjcmV0c2VjcmV0c2VjcmV0"])
+def test_a_secret_that_cannot_sign_is_refused(db: None, admin_client: Client, secret: str) -> None:
+    form = {"owner": User.objects.create_user("carol").pk, "url": URL, "secret": secret}
+    answer = admin_client.post(reverse("admin:examples_endpoint_add"), form)
+    assert "must be whsec_ and at least 16 bytes" in answer.content.decode()
+    assert not Endpoint.objects.exists()
 
 
 @pytest.mark.covers(41)
