@@ -12,12 +12,8 @@ SPECTACULAR := env DJANGO_SETTINGS_MODULE=config.settings.test $(RUN)python app/
 
 .DEFAULT_GOAL := help
 .PHONY: help demo up down worker shell redis-cli psql servers \
-<<<<<<< HEAD
-	test check format-check lint types imports guards coverage-rows tools helm \
-	kind-up kind-test kind-load kind-down bench \
-=======
 	test faults soak check format-check lint types imports guards coverage-rows tools helm \
->>>>>>> faults
+	kind-up kind-test kind-load kind-down bench \
 	format docs lock clean
 # Two targets at once would install into one .venv.
 .NOTPARALLEL:

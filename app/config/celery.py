@@ -29,6 +29,8 @@ JOB_TASK = "jobs.run"
 class App(Celery):
     """Celery, with two refusals at publish and the time of publishing in every message."""
 
+    task_cls = "config.memory:Task"
+
     def send_task(  # type: ignore[override]  # the options that it does not look at pass through
         self, name: str, args: Any = None, kwargs: Any = None, countdown: Any = None, eta: Any = None, **options: Any
     ) -> Any:

@@ -114,6 +114,12 @@ class Environment(BaseSettings):
         gt=RELEASE_MARGIN,
         description=f"whole seconds above {RELEASE_MARGIN} from TERM to KILL; long enough for every attempt when unset",
     )
+    worker_memory_limit: int | None = Field(
+        default=None,
+        ge=1,
+        description="bytes: the pod's memory limit, of which each prefork child may take an equal share with the main "
+        "process; no limit when unset",
+    )
     job_lease: Seconds = Field(
         default=30, description="seconds that a worker may be silent before its attempts are given up"
     )
@@ -125,8 +131,33 @@ class Environment(BaseSettings):
     dispatch_undispatched: Seconds = Field(
         default=5, description="seconds after which the relay dispatches a job that its creator did not"
     )
-    job_retention_days: int = Field(default=30, ge=1, description="whole days from 1 that ended jobs are kept")
+    job_profile_sample: float = Field(
+        default=0,
+        ge=0,
+        le=1,
+        description="the share of attempts, from 0 to 1, that leave a profile of their time as a file of their job",
+    )
+    job_retention_days: int = Field(
+        default=30, ge=1, description="whole days from 1 that ended jobs and unused uploads are kept"
+    )
+    job_retention_succeeded_days: int | None = Field(
+        default=None, ge=1, description="the same for jobs that succeeded; JOB_RETENTION_DAYS when unset"
+    )
+    job_retention_dead_days: int | None = Field(
+        default=None, ge=1, description="the same for dead letters; JOB_RETENTION_DAYS when unset"
+    )
+    job_retention_cancelled_days: int | None = Field(
+        default=None, ge=1, description="the same for cancelled jobs; JOB_RETENTION_DAYS when unset"
+    )
     file_max_bytes: int = Field(default=5_000_000, ge=1, description="the largest upload and result file, in bytes")
+    email_host: str | None = Field(default=None, description="the mail server; no mail is sent when unset")
+    email_port: int = Field(default=587, ge=1, le=65535, description="its port")
+    email_security: Literal["starttls", "tls", "none"] = Field(
+        default="starttls", description="starttls, tls (from the first byte) or none; certificates are verified"
+    )
+    email_user: str | None = Field(default=None, description="the user to log in as, where the server asks for one")
+    email_password: SecretStr | None = Field(default=None, description="the password of EMAIL_USER")
+    email_from: str = Field(default="jobs@localhost", description="the sender of every mail")
     health_dir: Path | None = Field(
         default=None, description="a writable folder for the files that probes look at; no such files when unset"
     )

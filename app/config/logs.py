@@ -110,6 +110,8 @@ def logging_settings(form: str, level: str) -> dict[str, Any]:
             "django.request": {"level": "CRITICAL"},
             "django.server": {"level": "WARNING"},
             "kombu": {"level": "WARNING"},
+            # It logs whole URLs, and that of a webhook often is its secret.
+            "httpx": {"level": "WARNING"},
             "celery": {"level": level},
             "celery.worker.strategy": {"level": "WARNING"},
             "celery.app.trace": {"level": "WARNING"},

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
-import resource
-from pathlib import Path
 from typing import Any
 
 from celery import signals
@@ -13,14 +10,8 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import close_old_connections
 
+from . import memory
 from .celery import JOB_TASK, app, misplaced_tasks
-
-# Where the kernel says how much memory the container may take, since cgroups 2 and before.
-CONTAINER_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
-# Bytes that stand for no limit, as `max` does.
-UNLIMITED = 2**60
-# What is left for the kernel's own tables and buffers, which count too.
-RESERVE = 0.1
 
 
 def worker_arguments() -> list[str]:
@@ -52,6 +43,8 @@ def check_worker(**_: Any) -> None:
         )
     if faults := misplaced_tasks():
         raise SystemExit("\n".join(faults))
+    if fault := memory.fault_of(settings.WORKER_CHILD_MEMORY):
+        raise SystemExit(fault)
 
 
 @signals.worker_init.connect
@@ -74,37 +67,8 @@ def share_memory(**_: Any) -> None:
 
 @signals.worker_process_init.connect
 def limit_memory(**_: Any) -> None:
-    """Limit a prefork child to its share of the container's memory.
-
-    So a greedy job meets MemoryError, instead of the kernel killing the container with every job in it.
-    """
-    limit = container_limit()
-    if limit is None or settings.WORKER_LANE is None:
-        return
-    share = share_of(limit, process_bytes("VmRSS", os.getppid()), settings.WORKER_LANE.concurrency)
-    # What is mapped by now is mostly shared with the main process.
-    most = process_bytes("VmData", os.getpid()) + share
-    resource.setrlimit(resource.RLIMIT_DATA, (most, most))
-
-
-def container_limit() -> int | None:
-    """Bytes that the container may take; None where nothing limits it."""
-    said = next((path.read_text().strip() for path in CONTAINER_LIMITS if path.exists()), "max")
-    return None if said == "max" or int(said) >= UNLIMITED else int(said)
-
-
-def share_of(limit: int, taken: int, concurrency: int) -> int:
-    """Bytes for each of `concurrency` children, where the container has `limit` and the main process has `taken`.
-
-    Nothing, at worst: a container that has no room for its children runs no job.
-    """
-    return max(int(limit * (1 - RESERVE)) - taken, 0) // concurrency
-
-
-def process_bytes(name: str, pid: int) -> int:
-    """A size from the kernel's table of a process, such as VmRSS."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:"))
+    """In each prefork child, before its first task."""
+    memory.limit_process(settings.WORKER_CHILD_MEMORY)
 
 
 @signals.task_prerun.connect

@@ -6,10 +6,12 @@ known by the first one's: a mail that went out before the job died does not go o
 
 from __future__ import annotations
 
+import hashlib
+import json
 import time
 from collections.abc import Callable
 from enum import Enum
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
 from django.db import transaction
@@ -43,8 +45,8 @@ class EffectInDoubt(Permanent):
 def effect_once(job: RunningJob, name: str, action: Callable[[str], T], *, guarantee: Guarantee) -> T:
     """Call `action` with the effect's key unless it is known to have happened, and return what it returned then.
 
-    What it returns must fit into JSON. The key is the same for every attempt. So this also keeps the result of a
-    costly step over retries. Raises EffectInDoubt, and RuntimeError for EXACTLY_ONCE outside of a transaction.
+    What it returns must fit into JSON. The key is the same for every attempt. Raises EffectInDoubt, and RuntimeError
+    for EXACTLY_ONCE outside of a transaction.
     """
     key = f"{_first_of_its_line(job.id)}:{name}"
     if guarantee is Guarantee.EXACTLY_ONCE:
@@ -60,6 +62,17 @@ def effect_once(job: RunningJob, name: str, action: Callable[[str], T], *, guara
     happened = {"job_id": job.id, "happened": True, "result": result}
     patiently(lambda: Effect.objects.update_or_create(key=key, defaults=happened), until=time.monotonic() + PATIENCE)
     return result
+
+
+def cached_step(job: RunningJob, name: str, inputs: Any, compute: Callable[[], T]) -> T:
+    """What `compute` returns, computed once for these inputs however often the job is tried.
+
+    For a step that costs more than looking up its result, which is kept with the job. Other inputs, which must fit into
+    JSON, are another step: what was computed from something else is not used. Let the result be made of lists, dicts
+    with text as keys, numbers and text: so it comes back from JSON as it was.
+    """
+    digest = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:16]
+    return effect_once(job, f"{name}:{digest}", lambda _: compute(), guarantee=Guarantee.AT_LEAST_ONCE)
 
 
 def _within_transaction(job_id: UUID, key: str, action: Callable[[str], T]) -> T:

@@ -21,6 +21,7 @@ from .models import Job
 from .outcomes import Outcome
 from .patience import patiently, time_limited
 from .policies import Gone, Retry
+from .profiling import sampled
 from .running import AttemptLost, Cancelled, RunningJob, TimeLimitReached, Waiting
 from .services import cancel_children
 from .states import ENDED, EventKind, Reason, State
@@ -122,15 +123,20 @@ def perform(job: Job, time_limit: float) -> Outcome:
         return outcomes.dead(Reason.INVALID, message, error)
     if declared.limit and (waits := await_slot(job, declared.limit, payload)):
         return waits
+    running = RunningJob(job, time_limit)
     try:
-        with time_limited(time_limit):
-            result = declared.service(RunningJob(job, time_limit), payload)
+        with sampled(running), time_limited(time_limit):
+            result = declared.service(running, payload)
         return outcomes.succeeded(result)
+    except MemoryError:
+        # Judged below, when the frames that hold the memory are gone.
+        pass
     except BaseException as error:
         outcome = judge(job, declared.retry, error)
         if outcome is None:
             raise
         return outcome
+    return outcomes.lost(job, Reason.MEMORY, "the attempt ran out of memory")
 
 
 def await_slot(job: Job, limit: RateLimit, payload: Any) -> Outcome | None:
@@ -158,8 +164,6 @@ def judge(job: Job, policy: Retry, error: BaseException) -> Outcome | None:
         case AttemptLost():
             # The row is no longer ours; finish() will find that out and write nothing.
             return outcomes.dead(Reason.LOST, "the attempt had been given up", error)
-        case MemoryError():
-            return outcomes.lost(job, Reason.MEMORY, "the attempt ran out of memory")
         case TimeLimitReached():
             return outcomes.failed(job, policy, error, Reason.TIMEOUT)
         case Exception():

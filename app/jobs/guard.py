@@ -42,7 +42,7 @@ RELEASE_PATIENCE = 5
 
 @dataclass(frozen=True)
 class Ended:
-    """A message whose process ended before its task did."""
+    """A message whose process ended before its task did, or had no memory left to write how it ended."""
 
     message_id: str
     pid: int | None
@@ -180,6 +180,8 @@ def settle(ended: Ended, instance: str) -> None:
     declared = registry.find(job.type)
     if ended.reason == Reason.TIMEOUT and declared:
         outcome = outcomes.failed(job, declared.retry, TimeLimitReached(), Reason.TIMEOUT)
+    elif ended.reason == Reason.MEMORY:
+        outcome = outcomes.lost(job, Reason.MEMORY, "the attempt ran out of memory")
     else:
         outcome = outcomes.lost(job, Reason.LOST, "the attempt's process vanished")
     finish(job, outcome)

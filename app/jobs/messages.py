@@ -56,7 +56,29 @@ def message(stamped: Stamped) -> str:
 @lru_cache(maxsize=64)
 def _pattern(queue: str, reply_to: str) -> str:
     """A message with gaps. A hundred thousand of them differ in what fills the gaps alone."""
-    headers: dict[str, Any] = {
+    properties = {
+        "correlation_id": MESSAGE_ID,
+        "reply_to": reply_to,
+        "delivery_mode": 2,
+        "delivery_info": {"exchange": "", "routing_key": queue},
+        "priority": 0,
+        "body_encoding": "base64",
+        "delivery_tag": TAG,
+    }
+    envelope = {
+        "body": ENCODED,
+        "content-encoding": "utf-8",
+        "content-type": "application/json",
+        "headers": _headers(),
+        "properties": properties,
+    }
+    # A number stands without quotes.
+    return json.dumps(envelope).replace(f'"{AT}"', AT)
+
+
+def _headers() -> dict[str, Any]:
+    """What Celery writes beside a task's arguments, and the version of ours."""
+    return {
         "lang": "py",
         "task": JOB_TASK,
         "shadow": None,
@@ -79,21 +101,3 @@ def _pattern(queue: str, reply_to: str) -> str:
         "argsrepr": repr([ID]),
         "enqueued_at": AT,
     }
-    properties = {
-        "correlation_id": MESSAGE_ID,
-        "reply_to": reply_to,
-        "delivery_mode": 2,
-        "delivery_info": {"exchange": "", "routing_key": queue},
-        "priority": 0,
-        "body_encoding": "base64",
-        "delivery_tag": TAG,
-    }
-    envelope = {
-        "body": ENCODED,
-        "content-encoding": "utf-8",
-        "content-type": "application/json",
-        "headers": headers,
-        "properties": properties,
-    }
-    # A number stands without quotes.
-    return json.dumps(envelope).replace(f'"{AT}"', AT)

@@ -94,7 +94,7 @@ class Job(models.Model):
             models.Index(fields=["run_at"], condition=models.Q(state=State.SCHEDULED), name="job_due"),
             models.Index(fields=["queue", "dispatched_at"], condition=models.Q(state=State.QUEUED), name="job_waiting"),
             models.Index(fields=["lease_expires_at"], condition=models.Q(state=State.RUNNING), name="job_leased"),
-            models.Index(fields=["finished_at"], condition=models.Q(state__in=ENDED), name="job_ended"),
+            models.Index(fields=["type", "finished_at"], condition=models.Q(state__in=ENDED), name="job_ended"),
             models.Index(fields=["owner", "-id"], name="job_owner"),
             models.Index(
                 fields=["id"],

@@ -1,10 +1,11 @@
-"""What happens after an attempt that raised."""
+"""What happens after an attempt that raised, and after a job that ended."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 
 class Transient(Exception):
@@ -47,6 +48,15 @@ class Retry:
             return error.retry_after
         full: float = min(self.first * 2 ** (failures - 1), self.longest)
         return full * random.uniform(0.5, 1)  # noqa: S311  # spreads load, hides nothing
+
+
+@dataclass(frozen=True)
+class Keep:
+    """How long ended jobs of a type are kept, where JOB_RETENTION_* of their state is not right for it."""
+
+    succeeded: timedelta | None = None
+    dead: timedelta | None = None
+    cancelled: timedelta | None = None
 
 
 def loss_delay(losses: int, with_neighbours: bool) -> float:

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from config.queues import Queue
 
 from .limits import RateLimit
-from .policies import Retry
+from .policies import Keep, Retry
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -41,6 +41,7 @@ class JobType(Generic[P]):
     exposed: bool
     limit: RateLimit | None
     quota: int | None
+    keep: Keep
     service: Callable[[RunningJob, P], Any]
     description: str
 
@@ -96,18 +97,19 @@ def job(
     exposed: bool = True,
     limit: RateLimit | None = None,
     quota: int | None = None,
+    keep: Keep = Keep(),  # noqa: B008
 ) -> Callable[[Callable[[RunningJob, P], Any]], JobType[P]]:
     """Declare a job type.
 
     Its name is `<app>.<function>` and is stored in rows: give a renamed function its old names as `aliases`.
     `exposed` says whether the API may create it; `limit` how fast its jobs may start, over all workers; `quota` how
-    many active ones an owner may have.
+    many active ones an owner may have; `keep` how long its ended jobs are kept.
     """
 
     def declare(function: Callable[[RunningJob, P], Any]) -> JobType[P]:
         own_name = name or f"{_domain_of(function)}.{function.__name__}"
         description = (function.__doc__ or "").strip()
-        declared = JobType(own_name, queue, payload, retry, exposed, limit, quota, function, description)
+        declared = JobType(own_name, queue, payload, retry, exposed, limit, quota, keep, function, description)
         for known_as in (own_name, *aliases):
             if known_as in _types:
                 raise ImproperlyConfigured(f"two job types are called {known_as!r}; give one of them another name")

@@ -7,13 +7,13 @@ import socket
 from typing import Any
 from uuid import uuid4
 
-from billiard.einfo import ExceptionWithTraceback  # type: ignore[attr-defined]
 from celery import bootsteps, signals
 from celery.exceptions import WorkerLostError
-from celery.worker.request import Request
 from django.conf import settings
 
 from config.celery import app
+from config.deliveries import Delivery, error_of
+from config.memory import OutOfMemory
 
 from . import lifesigns
 from .guard import Ended, Guard
@@ -24,15 +24,15 @@ from .states import Reason
 _guard: Guard | None = None
 
 
-class JobRequest(Request):
-    """A delivery of the engine's task. Tells the guard when the process that ran it is gone."""
+class JobRequest(Delivery):
+    """A delivery of the engine's task. Tells the guard of an attempt that ended without saying so in its row."""
 
     def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> Any:
-        error = exc_info.exception
-        if isinstance(error, ExceptionWithTraceback):
-            error = error.exc
+        error = error_of(exc_info)
         if isinstance(error, WorkerLostError):
             self._report(Reason.LOST)
+        elif isinstance(error, (MemoryError, OutOfMemory)):
+            self._report(Reason.MEMORY)
         return super().on_failure(exc_info, send_failed_event=send_failed_event, return_ok=return_ok)
 
     def on_timeout(self, soft: bool, timeout: float) -> Any:

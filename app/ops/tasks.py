@@ -20,7 +20,7 @@ from .fingerprint import fingerprint
 
 @job(queue=Queue.DEFAULT, exposed=False, retry=Retry(on=[OperationalError, InterfaceError]))
 def housekeeping(job: RunningJob, payload: NoPayload) -> dict[str, Any]:
-    """Delete what is older than JOB_RETENTION_DAYS, for half of the queue's time; what is left, another job deletes."""
+    """Delete what has been kept long enough, for half of the queue's time; what is left, another job deletes."""
 
     def say(deleted: Deleted) -> None:
         job.progress(deleted.jobs + deleted.files, unit="jobs and uploads")

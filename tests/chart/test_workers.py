@@ -62,6 +62,15 @@ def test_the_grace_period_outlasts_the_hard_limit(chart: Chart) -> None:
     assert pod.env["WORKER_GRACE_PERIOD"] == "220"
 
 
+@pytest.mark.covers(69)
+def test_a_worker_knows_its_pods_memory_limit(chart: Chart) -> None:
+    for queue in QUEUES:
+        [variable] = (
+            one for one in chart.render().pod("worker", queue).main["env"] if one["name"] == "WORKER_MEMORY_LIMIT"
+        )
+        assert variable["valueFrom"] == {"resourceFieldRef": {"resource": "limits.memory"}}
+
+
 def test_a_shorter_grace_period_reaches_the_process_too(chart: Chart) -> None:
     pod = chart.render("everything").pod("worker", "default")
     assert pod.spec["terminationGracePeriodSeconds"] == 300

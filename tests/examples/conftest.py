@@ -7,9 +7,10 @@ be deleted, folder and settings line, without a change here.
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.conf import settings
@@ -20,6 +21,14 @@ from jobs.execution import claim, finish, perform
 from jobs.models import File, Job
 from jobs.registry import JobType
 from jobs.running import RunningJob
+from jobs.states import ACTIVE, Reason, State
+from jobs.transitions import move, now
+from jobs.workflows import wake_parents
+from tests.examples.servers import OtherSystem, running
+from tests.integration.conftest import stack
+
+# The fixture of the integration tests, here too.
+__all__ = ["stack"]
 
 if "examples" not in settings.INSTALLED_APPS:
     collect_ignore_glob = ["test_*.py"]
@@ -65,16 +74,47 @@ def attempt(alice: User) -> Callable[..., RunningJob]:
 
 
 @pytest.fixture
-def run(alice: User) -> Callable[..., Job]:
-    """Everything that a worker does with a job, without the broker. Returns the row as it is afterwards."""
+def run_queued(db: None) -> Callable[[UUID], Job]:
+    """Everything that workers do with a queued job and its children, without the broker. Returns its row then.
 
-    def run_one(job_type: JobType[Any], payload: BaseModel, *, owner: User | None = alice) -> Job:
-        job = claim(job_type.enqueue(payload, owner=owner).id)
+    A job that is to be tried later has been tried once.
+    """
+
+    def run_one(job_id: UUID) -> Job:
+        job = claim(job_id)
         assert job is not None
         assert finish(job, perform(job, TIME_LIMIT))
-        return Job.objects.get(id=job.id)
+        if (ended := Job.objects.get(id=job_id)).reason != Reason.WAITING:
+            return ended
+        for child in Job.objects.filter(parent=job_id, state__in=ACTIVE).order_by("position"):
+            run_one(child.id)
+        assert wake_parents([job_id])
+        return run_one(job_id)
 
     return run_one
+
+
+@pytest.fixture
+def run(alice: User, run_queued: Callable[[UUID], Job]) -> Callable[..., Job]:
+    """Ask for a job and run it. `again` is one that is to be tried later: now is later."""
+
+    def run_one(
+        job_type: JobType[Any], payload: BaseModel, *, owner: User | None = alice, again: Job | None = None
+    ) -> Job:
+        job = again or job_type.enqueue(payload, owner=owner)
+        if again:
+            due = {"run_at": now()}
+            assert move(State.QUEUED, None, came_from=State.SCHEDULED, where={"id": again.id}, changes=due)
+        return run_queued(job.id)
+
+    return run_one
+
+
+@pytest.fixture
+def other_system() -> Iterator[OtherSystem]:
+    """A web server of somebody else's, which answers 200 unless told otherwise."""
+    with running(OtherSystem()) as system:
+        yield system
 
 
 @pytest.fixture(scope="session")

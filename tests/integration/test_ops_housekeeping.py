@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
+from django.conf import LazySettings
 from django.db import connection
 
 from jobs import housekeeping, outcomes
@@ -15,8 +17,10 @@ from jobs.housekeeping import Deleted, delete_old
 from jobs.models import File, Job, JobEvent
 from jobs.registry import NoPayload
 from jobs.running import AttemptLost, RunningJob
+from jobs.signals import deleting_jobs
 from jobs.states import ACTIVE, ENDED, State
 from ops.tasks import housekeeping as job_type
+from tests.testapp.tasks import fleeting
 
 pytestmark = pytest.mark.django_db
 
@@ -143,6 +147,12 @@ def test_children_stay_as_long_as_their_parent_and_go_with_it() -> None:
     assert deleted.jobs == 3
 
 
+def test_a_parent_goes_with_children_of_a_type_that_comes_after_its_own() -> None:
+    [parent, *children] = make_jobs(4, State.SUCCEEDED, OLD)
+    Job.objects.filter(id__in=children).update(parent_id=parent, type="testapp.part")
+    assert delete_old(60).jobs == 4
+
+
 def test_a_large_family_goes_in_batches_from_the_youngest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(housekeeping, "BATCH", 10)
     [parent] = make_jobs(1, State.SUCCEEDED, OLD)
@@ -167,3 +177,75 @@ def test_a_job_that_was_given_up_stops_deleting() -> None:
 def test_nothing_old_is_nothing_to_do() -> None:
     make_jobs(1, State.SUCCEEDED, NEW)
     assert delete_old(60) == Deleted()
+
+
+@pytest.mark.covers(128)
+def test_each_state_is_kept_for_its_own_time(settings: LazySettings) -> None:
+    settings.JOB_RETENTION_SUCCEEDED_DAYS, settings.JOB_RETENTION_DEAD_DAYS = 7, 90
+    eight_days = NOW - timedelta(days=8)
+    make_jobs(1, State.SUCCEEDED, eight_days)
+    kept = make_jobs(1, State.CANCELLED, eight_days) + make_jobs(1, State.DEAD, OLD)
+    kept += make_jobs(1, State.SUCCEEDED, NOW - timedelta(days=6))
+    delete_old(60)
+    assert set(Job.objects.values_list("id", flat=True)) == set(kept)
+
+
+@pytest.mark.covers(128)
+def test_a_job_type_is_kept_as_it_says_and_otherwise_as_its_state() -> None:
+    long, short = make_jobs(1, State.DEAD, OLD), make_jobs(1, State.SUCCEEDED, NOW - timedelta(hours=2))
+    usual = make_jobs(1, State.CANCELLED, OLD) + make_jobs(1, State.CANCELLED, NEW)
+    others = make_jobs(1, State.DEAD, OLD) + make_jobs(1, State.SUCCEEDED, NOW - timedelta(hours=2))
+    Job.objects.filter(id__in=[*long, *short, *usual]).update(type=fleeting.name)
+    delete_old(60)
+    assert set(Job.objects.values_list("id", flat=True)) == {*long, usual[1], others[1]}
+
+
+@pytest.mark.covers(128)
+def test_a_child_stays_until_its_parents_own_time_is_over() -> None:
+    [parent] = make_jobs(1, State.SUCCEEDED, NEW)
+    [child] = make_jobs(1, State.SUCCEEDED, NEW)
+    Job.objects.filter(id=child).update(parent_id=parent, type=fleeting.name)
+    assert delete_old(60).jobs == 0
+    Job.objects.filter(id=parent).update(type=fleeting.name)
+    assert delete_old(60).jobs == 2
+
+
+@pytest.fixture
+def archived() -> Iterator[list[Job]]:
+    """What a receiver of the signal was given."""
+    taken: list[Job] = []
+
+    def archive(jobs: list[Job], **_: object) -> None:
+        taken.extend(jobs)
+
+    deleting_jobs.connect(archive)
+    yield taken
+    deleting_jobs.disconnect(archive)
+
+
+@pytest.mark.covers(128)
+def test_what_is_to_be_deleted_can_be_archived_before(archived: list[Job]) -> None:
+    gone = make_jobs(1_200, State.SUCCEEDED, OLD, {"month": "2026-10"})
+    make_jobs(1, State.SUCCEEDED, NEW)
+    delete_old(60)
+    assert {job.id for job in archived} == set(gone)
+    assert len(archived) == 1_200
+    assert archived[0].payload == {"month": "2026-10"}
+
+
+@pytest.mark.covers(128)
+def test_what_could_not_be_archived_is_not_deleted() -> None:
+    make_jobs(3, State.SUCCEEDED, OLD)
+
+    def refuse(jobs: list[Job], **_: object) -> None:
+        # In the transaction of the deletion: this must not stay either.
+        File.objects.create(name="a", content_type="a/b", size=len(jobs), content=b"")
+        raise OSError("the archive is full")
+
+    deleting_jobs.connect(refuse)
+    try:
+        with pytest.raises(OSError, match="full"):
+            delete_old(60)
+    finally:
+        deleting_jobs.disconnect(refuse)
+    assert (Job.objects.count(), File.objects.count()) == (3, 0)

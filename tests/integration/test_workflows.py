@@ -21,7 +21,7 @@ from jobs.states import Reason, State
 from tests.integration.conftest import Stack
 from tests.polling import wait_for
 from tests.testapp.models import Run
-from tests.testapp.tasks import Deed, Nap, Part, Whole, deed, limited, part, rationed, whole
+from tests.testapp.tasks import Costly, Deed, Nap, Part, Whole, costly, deed, limited, part, rationed, whole
 
 
 @pytest.mark.covers(31, 86)
@@ -136,6 +136,15 @@ def test_a_retried_dead_letter_does_not_repeat_its_effects(stack: Stack) -> None
     assert ended.state == State.SUCCEEDED
     assert ended.result == f"{job.id}:deed"
     assert Run.objects.count() == 1
+
+
+@pytest.mark.covers(91)
+def test_a_costly_step_is_done_once_for_its_inputs_however_often_the_job_is_tried(stack: Stack) -> None:
+    stack.worker()
+    job = costly.enqueue(Costly(inputs=[1, 2, 2, 3]))
+    ended = stack.ended([job], 20)[job.id]
+    assert (ended.state, ended.attempt, ended.result) == (State.SUCCEEDED, 2, [2, 4, 4, 6]), ended.traceback
+    assert list(Run.objects.order_by("id").values_list("attempt", flat=True)) == [1, 2, 3]
 
 
 @pytest.mark.covers(56)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import time
+from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from celery import shared_task
@@ -12,11 +14,11 @@ from django.db import connection, transaction
 from pydantic import BaseModel, Field
 
 from config.queues import Queue
-from jobs.effects import Guarantee, effect_once
+from jobs.effects import Guarantee, cached_step, effect_once
 from jobs.limits import RateLimit
 from jobs.orders import Order
 from jobs.patience import patiently
-from jobs.policies import Gone, Permanent, Retry, Transient
+from jobs.policies import Gone, Keep, Permanent, Retry, Transient
 from jobs.registry import NoPayload, job
 from jobs.running import RunningJob
 from jobs.workflows import gather
@@ -207,10 +209,37 @@ def deed(job: RunningJob, payload: Deed) -> str:
     return key
 
 
+class Costly(BaseModel, extra="forbid"):
+    """Inputs of costly steps, one after another; the first attempt is killed after the second step."""
+
+    inputs: list[int]
+
+
+@job(queue=Queue.DEFAULT, payload=Costly)
+def costly(job: RunningJob, payload: Costly) -> list[int]:
+    """Doubles its inputs at great cost: leaves a row for each time that it really did."""
+
+    def double(number: int) -> int:
+        Run.objects.create(job_id=job.id, attempt=number, ended=True)
+        return 2 * number
+
+    doubled = []
+    for number in payload.inputs:
+        doubled.append(cached_step(job, "double", {"number": number}, partial(double, number)))
+        if job.attempt == 1 and len(doubled) == 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+    return doubled
+
+
 @job(queue=Queue.DEFAULT, payload=NoPayload, limit=RateLimit("testapp", per_second=5))
 def limited(job: RunningJob, payload: NoPayload) -> None:
     """At most five starts a second, wherever they run."""
     Run.objects.create(job_id=job.id, attempt=job.attempt, ended=False)
+
+
+@job(queue=Queue.DEFAULT, keep=Keep(succeeded=timedelta(hours=1), dead=timedelta(days=365)))
+def fleeting(job: RunningJob, payload: NoPayload) -> None:
+    """Of no interest an hour later, unless it failed."""
 
 
 @job(queue=Queue.DEFAULT, payload=Nap, quota=3)
@@ -223,6 +252,41 @@ def plain(seconds: float = 0) -> None:
     """A task of Celery's own kind."""
     time.sleep(seconds)
     Run.objects.create(job_id="00000000-0000-0000-0000-000000000000", attempt=0, ended=True)
+
+
+def grab(megabytes: int, step: int) -> int:
+    """Take memory step by step and touch it."""
+    held = [b"x" * (step * 2**20) for _ in range(0, megabytes, step)]
+    return len(held)
+
+
+class Greed(BaseModel, extra="forbid"):
+    """How much memory to take, and in which steps; both in MiB."""
+
+    megabytes: int
+    step: int = 1
+
+
+@job(queue=Queue.DEFAULT, payload=Greed)
+def greedy(job: RunningJob, payload: Greed) -> int:
+    """Takes memory, and leaves its child's pid."""
+    Run.objects.create(job_id=job.id, attempt=os.getpid(), ended=False)
+    return grab(payload.megabytes, payload.step)
+
+
+@shared_task(runs_on=Queue.DEFAULT)
+def plain_greedy(megabytes: int) -> None:
+    """The same as a task of Celery's own kind."""
+    grab(megabytes, 1)
+
+
+def run_out(*_: Any) -> None:
+    raise MemoryError
+
+
+@shared_task(runs_on=Queue.DEFAULT, on_success=run_out)
+def plain_greedy_afterwards() -> None:
+    """Runs out of memory when its body has ended."""
 
 
 @shared_task(runs_on=Queue.DEFAULT)

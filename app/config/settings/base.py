@@ -8,6 +8,7 @@ from .database import *  # noqa: F403
 from .env import env
 from .jobs import *  # noqa: F403
 from .logs import *  # noqa: F403
+from .mail import *  # noqa: F403
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 

@@ -16,6 +16,10 @@ if WORKER_QUEUE:
     WORKER_LANE = WORKER_QUEUE.lane.override(
         concurrency=env.worker_concurrency, time_limit=env.worker_time_limit, grace=env.worker_grace_period
     )
+# The most memory of one prefork child, in bytes: an equal share of the pod's, of which the main process has one too.
+WORKER_CHILD_MEMORY: int | None = None
+if WORKER_LANE and WORKER_LANE.pool == "prefork" and env.worker_memory_limit:
+    WORKER_CHILD_MEMORY = env.worker_memory_limit // (WORKER_LANE.concurrency + 1)
 
 CELERY_BROKER_URL = redis_url(env)
 CELERY_BROKER_USE_SSL = redis_tls(env)
@@ -46,6 +50,8 @@ if WORKER_QUEUE and WORKER_LANE:
     CELERY_TASK_TIME_LIMIT = WORKER_LANE.hard_limit
     CELERY_WORKER_CONCURRENCY = WORKER_LANE.concurrency
     CELERY_WORKER_POOL = WORKER_LANE.pool
+if WORKER_CHILD_MEMORY:
+    CELERY_WORKER_MAX_MEMORY_PER_CHILD = WORKER_CHILD_MEMORY // 1024
 
 # The default exchange needs no binding in Redis, and its routing key is the queue's name.
 CELERY_TASK_QUEUES = [kombu.Queue(queue, exchange="", routing_key=queue) for queue in map(str, Queue)]

@@ -1,10 +1,17 @@
-"""What a report answers."""
+"""What a report and its parts are asked for and answer."""
 
 from __future__ import annotations
 
 from uuid import UUID
 
 from pydantic import BaseModel, Field
+
+
+class Chunk(BaseModel, extra="forbid"):
+    """The payload of `reports.count_airports`: airports by their rows' ids."""
+
+    first: int
+    before: int | None = Field(description="the first id that is not in it; null for the last chunk")
 
 
 class ReportResult(BaseModel):

@@ -119,7 +119,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='job',
-            index=models.Index(condition=models.Q(('state__in', ('succeeded', 'dead', 'cancelled'))), fields=['finished_at'], name='job_ended'),
+            index=models.Index(condition=models.Q(('state__in', ('succeeded', 'dead', 'cancelled'))), fields=['type', 'finished_at'], name='job_ended'),
         ),
         migrations.AddIndex(
             model_name='job',

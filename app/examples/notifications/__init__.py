@@ -1,0 +1,1 @@
+"""Telling others: webhooks and mail, with a key by which they can tell repeats."""
