@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from django.db import connection
 
-from tests.faults.scene import Scene
+from tests.faults.scene import Scene, said_from_now
 from tests.polling import wait_for
 
 # Seconds that a server is away or silent, where that is the fault: longer than any socket's timeout.
@@ -61,9 +61,10 @@ def redis_emptied(scene: Scene) -> None:
 def redis_full(scene: Scene) -> None:
     """It refuses whatever would write, acknowledgements too."""
     worker, _ = scene.busy()
+    said = said_from_now(worker)
     with no_memory(scene):
         scene.ask(3)
-        wait_for(lambda: "maxmemory" in worker.log.read_text(), 20, what=f"{worker.name} was refused")
+        wait_for(lambda: "maxmemory" in said(), 20, what=f"{worker.name} was refused")
         time.sleep(ABSENCE)
     assert worker.running, worker.ending()
 

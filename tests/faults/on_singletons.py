@@ -17,7 +17,7 @@ from schedules.definitions import Definition
 from schedules.models import Schedule
 from schedules.rules import Every
 from tests.faults.proxy import Proxy
-from tests.faults.scene import Scene
+from tests.faults.scene import Scene, said_from_now
 from tests.polling import wait_for
 
 # Seconds after which PostgreSQL ends the session of a relay that froze or vanished (`manage relay`), and some.
@@ -42,15 +42,17 @@ def two_relays(scene: Scene) -> None:
 
 
 def relay_frozen_with_the_lock(scene: Scene) -> None:
-    """Another relay goes on once the server has ended the frozen one's session; the thawed one lives."""
+    """Another relay goes on once the server has ended the frozen one's session; the thawed one does so when alone."""
     stop_while_it_holds_the_lock(scene.relay.pause, scene.relay.resume)
+    said = said_from_now(scene.relay)
     try:
         second = relays_go_on(scene)
     finally:
         scene.relay.resume()
-    wait_for(lambda: "database unreachable" in scene.relay.log.read_text(), 15, what="it noticed that it was away")
-    assert scene.relay.running, scene.relay.ending()
+    wait_for(lambda: "database unreachable" in said(), 15, what="it noticed that it was away")
     second.stop()
+    scene.stack.ended(scene.ask(3, delay=0.5), 15)
+    assert scene.relay.running, scene.relay.ending()
 
 
 def relay_half_open_with_the_lock(scene: Scene) -> None:

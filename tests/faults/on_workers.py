@@ -12,7 +12,7 @@ from jobs import broker
 from jobs.dispatch import push
 from jobs.models import Job, JobEvent
 from jobs.states import EventKind, State
-from tests.faults.scene import DRAIN, Scene
+from tests.faults.scene import DRAIN, Scene, said_from_now
 from tests.polling import wait_for
 
 
@@ -127,10 +127,11 @@ def main_frozen(scene: Scene) -> None:
     scene.wait_until_ready(scene.add_worker())
     [job] = scene.ask(parts=20, seconds_each=0.5)
     worker, running = scene.busy(job)
+    said = said_from_now(worker)
     worker.pause()
     wait_for(lambda: Job.objects.get(id=job.id).attempt > running.attempt, 30, what=f"another worker began {job}")
     worker.resume()
-    wait_for(lambda: "had been given up" in worker.log.read_text(), 20, what=f"the attempt on {worker.name} noticed")
+    wait_for(lambda: "had been given up" in said(), 20, what=f"the attempt on {worker.name} noticed")
 
 
 def killed_before_its_acknowledgement(scene: Scene) -> None:

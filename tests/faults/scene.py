@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from itertools import cycle
 from pathlib import Path
@@ -31,6 +31,12 @@ REAL_TIMERS = {
     "DISPATCH_OVERDUE": "30",
     "DISPATCH_UNDISPATCHED": "5",
 }
+
+
+def said_from_now(process: Process) -> Callable[[], str]:
+    """What the process adds to its log after this moment."""
+    before = len(process.log.read_text())
+    return lambda: process.log.read_text()[before:]
 
 
 class Scene:

@@ -116,6 +116,9 @@ def happen(fault: Fault, scene: Scene, record: Record) -> None:
 
 def tidy(scene: Scene, scenes: list[Scene]) -> None:
     """As many workers as there were, and all of them there; one relay for everybody."""
+    if not scene.relay.running:
+        console.print(f"[red]{scene.relay.failure()}")
+        scene.relay = scene.stack.relay(**scene.variables)
     while len(scene.workers) > WORKERS[scene.queue]:
         scene.workers.pop(0).stop()
     for one in scenes:

@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.core.management.base import BaseCommand
-from django.db import InterfaceError, OperationalError, connection
+from django.db import InterfaceError, InternalError, OperationalError, connection
 from django.db.backends.signals import connection_created
 
 from jobs import lifesigns
@@ -49,7 +49,8 @@ class Command(BaseCommand):
         """One round. What is away is said and tried again; anything else ends the process, whose restart is seen."""
         try:
             relay.round()
-        except (OperationalError, InterfaceError) as error:
+        except (OperationalError, InterfaceError, InternalError) as error:
+            # The last is how psycopg tells of a session that SESSION ended, after this process thawed.
             connection.close()
             log.warning("database unreachable, nothing is repaired", error=str(error).strip())
         except BrokerError as error:
