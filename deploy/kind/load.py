@@ -27,7 +27,7 @@ PICTURE = ROOT / "docs" / "images" / "scaling.png"
 # Seconds between looks, and after which the run is given up.
 LOOK = 1.0
 PATIENCE = 900.0
-WIDTH = 50
+WIDTH = 36
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def load() -> int:
         api.close()
     PICTURE.parent.mkdir(parents=True, exist_ok=True)
     draw(looks, f"{JOBS} jobs on the queue {QUEUE}", PICTURE)
-    say(f"drawn in {PICTURE.relative_to(ROOT)}")
+    say(f"\ndrawn in {PICTURE.relative_to(ROOT)}")
     return 0
 
 

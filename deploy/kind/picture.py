@@ -29,7 +29,7 @@ def draw(looks: Sequence[Look], title: str, path: Path) -> None:
         below.step(seconds, [one.wanted for one in looks], where="post", color=WANTED, label="replicas wanted")
         below.step(seconds, [one.running for one in looks], where="post", color=RUNNING, label="jobs running")
         below.set_xlabel("seconds since the first job")
-        below.set_xlim(0, max(seconds))
+        below.set_xlim(0, max(seconds) * 1.04)
         for axes in (above, below):
             axes.set_ylim(bottom=0)
             axes.yaxis.set_major_locator(MaxNLocator(integer=True))
