@@ -33,10 +33,6 @@ class Stamped(NamedTuple):
     dispatch: int
     dispatched_at: datetime
 
-    @property
-    def message_id(self) -> str:
-        return f"{self.id}.{self.dispatch}"
-
 
 def message(stamped: Stamped) -> str:
     """The message of a job. It carries the row's id and nothing else of it."""
@@ -45,7 +41,7 @@ def message(stamped: Stamped) -> str:
     # Nothing that is put in needs JSON's quoting.
     return (
         _pattern(stamped.queue, current_app.thread_oid)
-        .replace(MESSAGE_ID, stamped.message_id)
+        .replace(MESSAGE_ID, f"{job_id}.{stamped.dispatch}")
         .replace(ID, job_id)
         .replace(TAG, str(uuid4()))
         .replace(AT, repr(stamped.dispatched_at.timestamp()))

@@ -98,7 +98,7 @@ def images(cluster_is_there: None) -> Images:
         two=probe_image(base, "two"),
         foreign=cluster.build("foreign", str(HERE / "foreign")),
     )
-    cluster.load(made.one, made.two, made.foreign)
+    cluster.load(made.application, made.one, made.two, made.foreign)
     return made
 
 

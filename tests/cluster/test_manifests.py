@@ -10,24 +10,30 @@ import yaml
 
 from deploy.kind.programs import kubectl
 from devstack.errors import StackError
-from tests.chart.charts import NAMESPACE, SCENARIOS, Chart, Object, Objects
+from tests.chart.charts import NAMESPACE, SCENARIOS, Chart, Object, Objects, Pod
 from tests.cluster.kube import namespace
 
 # Installed by nobody here: cert-manager and a Gateway's controller.
 NOT_HERE = {"cert-manager.io", "gateway.networking.k8s.io"}
+# Which those of the scenario `everything` name.
+PRIORITIES = ("jobs", "servers")
 
 
 @pytest.fixture(scope="module")
 def room(cluster_is_there: None) -> Iterator[None]:
-    """The namespace that the renderings are for, which enforces restricted pod security."""
+    """The namespace that the renderings are for, under restricted pod security, and the priorities that they name."""
     with namespace(NAMESPACE):
+        for name in PRIORITIES:
+            kubectl("create", "priorityclass", name, "--value=1000")
         yield
+        kubectl("delete", "priorityclass", *PRIORITIES)
 
 
 @pytest.mark.covers(71, 83)
 @pytest.mark.parametrize("scenario", sorted(SCENARIOS))
 def test_a_restricted_namespace_admits_every_object(room: None, scenario: str) -> None:
-    objects = Chart().render(scenario)
+    # A node's port can be had once, and the release that is tested has it.
+    objects = Chart().render(scenario, values={"web": {"service": {"nodePort": None}}})
     known = [one for one in objects if one["apiVersion"].split("/")[0] not in NOT_HERE]
     assert len(known) >= 5
     # A pod is admitted only where its account is.
@@ -63,10 +69,16 @@ def pods_of(objects: Objects) -> list[Object]:
             "apiVersion": "v1",
             "kind": "Pod",
             "metadata": {**pod.metadata, "name": f"pod-{place}", "namespace": NAMESPACE},
-            "spec": {**pod.spec, "restartPolicy": "Never"},
+            "spec": {**pod.spec, "restartPolicy": "Never", "volumes": [*pod.spec["volumes"], *claimed(pod)]},
         }
         for place, pod in enumerate(objects.pods())
     ]
+
+
+def claimed(pod: Pod) -> list[Object]:
+    """The volumes that a StatefulSet's controller adds."""
+    claims = [one["metadata"]["name"] for one in pod.owner["spec"].get("volumeClaimTemplates", [])]
+    return [{"name": name, "persistentVolumeClaim": {"claimName": name}} for name in claims]
 
 
 def dry_run(manifest: str) -> str:

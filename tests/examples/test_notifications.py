@@ -115,13 +115,14 @@ def test_a_refusal_is_final_and_a_bad_moment_is_not(
 
 @pytest.mark.parametrize(
     ("header", "seconds"),
-    [("120", 120), (format_datetime(datetime.now(UTC) + timedelta(seconds=120)), 120), ("99999999", 3_600)],
+    [("120", 120), (None, 120), ("99999999", 3_600)],
     ids=["seconds", "a date", "for ever"],
 )
 def test_the_other_side_says_when_to_come_back(
-    endpoint: MakeEndpoint, other_system: OtherSystem, run: Run, header: str, seconds: int
+    endpoint: MakeEndpoint, other_system: OtherSystem, run: Run, header: str | None, seconds: int
 ) -> None:
-    other_system.then(Answer(429, headers={"Retry-After": header}))
+    date = format_datetime(datetime.now(UTC) + timedelta(seconds=seconds))
+    other_system.then(Answer(429, headers={"Retry-After": header or date}))
     job = run(send_webhook, event(endpoint()))
     assert abs(job.run_at - timezone.now() - timedelta(seconds=seconds)) < timedelta(seconds=60)
 
