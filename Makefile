@@ -50,7 +50,7 @@ servers: .venv/.local ## find Redis and PostgreSQL, install what is missing
 ## Check
 
 test: format-check lint types imports servers helm ## every gate of `check`, then every layer of tests
-	@$(PYTEST) -n 3 --dist worksteal
+	@$(PYTEST) -n 4 --dist worksteal
 
 faults: .venv/.test servers ## every fault on every pool: what `test` tries once, and the rest
 	@$(PYTEST) -n 3 --dist worksteal -m '' tests/faults
