@@ -64,6 +64,14 @@ def _queue(value: object) -> object:
     return queue
 
 
+def _concurrency(value: object) -> object:
+    if value == "auto":
+        return value
+    if not str(value).isdecimal() or int(str(value)) < 1:
+        raise ValueError("neither auto nor a whole number from 1")
+    return int(str(value))
+
+
 Words = Annotated[list[str], NoDecode, BeforeValidator(_words)]
 ExistingFile = Annotated[Path, AfterValidator(_existing_file)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -103,8 +111,10 @@ class Environment(BaseSettings):
         default=None,
         description=f"one of {', '.join(Queue)}: the queue this worker serves; unset in every other process",
     )
-    worker_concurrency: int | None = Field(
-        default=None, ge=1, description="a whole number from 1: jobs at a time; the queue's own when unset"
+    worker_concurrency: Annotated[int | Literal["auto"], BeforeValidator(_concurrency)] | None = Field(
+        default=None,
+        description="a whole number from 1: jobs at a time; the queue's own when unset. Or auto, where the pool is "
+        "prefork: as many as the process has CPUs, by its affinity and its pod's CPU limit",
     )
     worker_time_limit: int | None = Field(
         default=None, ge=1, description="whole seconds from 1: a service's time limit; the queue's own when unset"
@@ -221,6 +231,12 @@ def load() -> Environment:
     for one, other in (("redis_cert_path", "redis_key_path"), ("redis_key_path", "redis_cert_path")):
         if getattr(read, one) and not getattr(read, other):
             raise ImproperlyConfigured(f"{one.upper()} is set and {other.upper()} is not; set both or neither")
+    pool = read.worker_queue and read.worker_queue.lane.pool
+    if read.worker_concurrency == "auto" and pool == "threads":
+        raise ImproperlyConfigured(
+            f"WORKER_CONCURRENCY was 'auto' and the pool of {read.worker_queue} is threads, which wait and need no CPU "
+            "each; it must be a whole number from 1, or unset"
+        )
     return read
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from uuid import UUID
 
 import pytest
@@ -31,9 +31,12 @@ class Stack:
         self.postgres = postgres
         self.processes: list[Process] = []
 
-    def worker(self, queue: Queue = Queue.DEFAULT, *, ready: bool = True, **variables: str) -> Process:
-        """Start a worker and wait until it takes messages. `variables` go over the suite's own."""
-        process = self._start(Role.WORKER, queue, **variables)
+    def worker(
+        self, queue: Queue = Queue.DEFAULT, *, ready: bool = True, through: Sequence[str] = (), **variables: str
+    ) -> Process:
+        """Start a worker and wait until it takes messages. `variables` go over the suite's own; `through` is a command
+        that becomes the one which follows it."""
+        process = self._start(Role.WORKER, queue, through=through, **variables)
         if ready:
             wait_for(lambda: "ready." in process.log.read_text(), 30, what=f"{process.name} ready")
         return process
@@ -50,10 +53,13 @@ class Stack:
     def web(self, **variables: str) -> Process:
         return self._start(Role.WEB, **variables)
 
-    def _start(self, role: Role, queue: Queue | None = None, **variables: str) -> Process:
+    def _start(
+        self, role: Role, queue: Queue | None = None, *, through: Sequence[str] = (), **variables: str
+    ) -> Process:
         name = f"{len(self.processes)}-{queue or role}"
         process = APPLICATION.process(role, queue, name=name)
         process.log.unlink(missing_ok=True)
+        process.command = [*through, *process.command]
         process.environment = {**(process.environment or {}), **variables}
         process.start()
         self.processes.append(process)

@@ -85,6 +85,8 @@ MALFORMED = [
     ("EMAIL_SECURITY", "ssl"),
     ("WORKER_QUEUE", "defualt"),
     ("WORKER_CONCURRENCY", "0"),
+    ("WORKER_CONCURRENCY", "1.5"),
+    ("WORKER_CONCURRENCY", "automatic"),
     ("WORKER_TIME_LIMIT", "5 min"),
     ("WORKER_GRACE_PERIOD", "15"),
     ("WEB_PORT", "70000"),
@@ -237,6 +239,19 @@ def test_what_was_read_hides_its_secrets() -> None:
 def test_a_worker_names_its_queue(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORKER_QUEUE", "heavy")
     assert load().worker_queue is Queue.HEAVY
+
+
+@pytest.mark.covers(63)
+@pytest.mark.usefixtures("variables")
+def test_auto_is_a_concurrency_for_children_and_none_for_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORKER_CONCURRENCY", "auto")
+    monkeypatch.setenv("WORKER_QUEUE", "heavy")
+    assert load().worker_concurrency == "auto"
+    monkeypatch.setenv("WORKER_QUEUE", "io")
+    [line] = refusal()
+    assert line.startswith("WORKER_CONCURRENCY was 'auto' and the pool of io is threads")
+    monkeypatch.setenv("WORKER_CONCURRENCY", "40")
+    assert load().worker_concurrency == 40
 
 
 def test_every_variable_says_what_it_must_be() -> None:

@@ -4,6 +4,7 @@ import socket
 
 import kombu
 
+from config import cpus
 from config.queues import DEFAULT_QUEUE, Lane, Queue
 from config.tls import redis_tls, redis_url
 
@@ -14,7 +15,9 @@ WORKER_QUEUE = env.worker_queue
 WORKER_LANE: Lane | None = None
 if WORKER_QUEUE:
     WORKER_LANE = WORKER_QUEUE.lane.override(
-        concurrency=env.worker_concurrency, time_limit=env.worker_time_limit, grace=env.worker_grace_period
+        concurrency=cpus.usable() if env.worker_concurrency == "auto" else env.worker_concurrency,
+        time_limit=env.worker_time_limit,
+        grace=env.worker_grace_period,
     )
 # The most memory of one prefork child, in bytes: an equal share of the pod's, of which the main process has one too.
 WORKER_CHILD_MEMORY: int | None = None
