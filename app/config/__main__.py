@@ -34,7 +34,7 @@ def worker(arguments: list[str]) -> None:
 
 def relay(arguments: list[str]) -> None:
     """Repair: dispatch what is due or was lost, give up attempts whose lease ran out."""
-    manage(["relay", *arguments])
+    _command("relay", arguments)
 
 
 def beat(arguments: list[str]) -> None:
@@ -47,7 +47,7 @@ def beat(arguments: list[str]) -> None:
 
 def migrate(arguments: list[str]) -> None:
     """Bring the database to this version's schema and schedules."""
-    manage(["deploy", *arguments])
+    _command("deploy", arguments)
 
 
 def manage(arguments: list[str]) -> None:
@@ -56,6 +56,16 @@ def manage(arguments: list[str]) -> None:
 
     _load_settings()
     execute_from_command_line(["manage.py", *arguments])
+
+
+def _command(name: str, arguments: list[str]) -> None:
+    """Run a management command as a role: what goes wrong is logged, and nothing is printed."""
+    import django
+    from django.core.management import call_command
+
+    _load_settings()
+    django.setup()
+    call_command(name, *arguments, skip_checks=False)
 
 
 ROLES: dict[str, Callable[[list[str]], None]] = {
@@ -71,7 +81,9 @@ def _load_settings() -> None:
         )
     from django.conf import settings
 
-    settings.USE_TZ  # noqa: B018  # the first access reads them
+    from config import logs
+
+    logs.configure(settings.LOGGING)
 
 
 def main(argv: list[str]) -> int:

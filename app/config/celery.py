@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging.config
 import os
 import time
 from datetime import UTC, datetime
@@ -13,7 +12,7 @@ from celery import Celery, signals
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from . import transport
+from . import logs, transport
 from .queues import DEFAULT_QUEUE, Queue, find
 
 if not os.environ.get("DJANGO_SETTINGS_MODULE"):
@@ -99,4 +98,4 @@ def misplaced_tasks() -> list[str]:
 @signals.setup_logging.connect
 def configure_logging(**_: Any) -> None:
     """Keep Celery from replacing Django's logging."""
-    logging.config.dictConfig(settings.LOGGING)
+    logs.configure(settings.LOGGING)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
@@ -178,6 +178,12 @@ class Environment(BaseSettings):
     web_port: int = Field(default=8000, ge=1, le=65535, description="the port that web listens on")
     web_threads: int = Field(default=8, ge=1, description="requests that one web process answers at a time")
     web_processes: int = Field(default=2, ge=1, description="web processes in one pod")
+
+    def secrets(self) -> list[str]:
+        """Every secret among the values, and the passwords in those that are URLs."""
+        values = [value.get_secret_value() for _, value in self if isinstance(value, SecretStr)]
+        passwords = [password for value in values if "://" in value if (password := urlsplit(value).password)]
+        return [*values, *passwords, *map(unquote, passwords)]
 
     @classmethod
     def settings_customise_sources(

@@ -5,9 +5,11 @@ import os
 from typing import Any
 
 from .environment import load
+from .logs import logging_settings
 
 _env = load()
 
+logconfig_dict = logging_settings(_env.log_format, _env.log_level)
 bind = f"0.0.0.0:{_env.web_port}"
 worker_class = "gthread"
 workers = _env.web_processes

@@ -17,7 +17,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from accounts.models import User
-from config.logs import redact
+from config.redaction import redact
 
 from . import registry, selectors, services
 from .models import File, Job, JobEvent

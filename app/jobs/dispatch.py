@@ -64,6 +64,9 @@ def republish(jobs: Sequence[Job]) -> int:
     """Push a new message for each of these queued jobs, whatever became of the one before. Returns how many."""
     again = stamp([job.id for job in jobs], numbers={job.id: job.dispatch for job in jobs})
     note((job.id for job in again), EventKind.REDISPATCHED)
+    requests = {job.id: job.request_id for job in jobs}
+    for job in again:
+        log.info("message sent again", request_id=requests[job.id], job_id=str(job.id))
     return push(again)
 
 

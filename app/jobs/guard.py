@@ -185,7 +185,8 @@ def settle(ended: Ended, instance: str) -> None:
     else:
         outcome = outcomes.lost(job, Reason.LOST, "the attempt's process vanished")
     finish(job, outcome)
-    log.warning(f"job {outcome.event}", job_id=str(job.id), attempt=job.attempt, **outcome.facts)
+    facts = {"attempt": job.attempt, **outcome.facts}
+    log.warning(f"job {outcome.event}", request_id=job.request_id, job_id=str(job.id), **facts)
 
 
 def _active_requests() -> list[Any]:

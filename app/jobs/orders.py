@@ -28,6 +28,8 @@ from .models import Job
 from .rows import as_jobs, rows_from
 from .states import ACTIVE, EventKind, State
 
+log = structlog.get_logger(__name__)
+
 if TYPE_CHECKING:
     from accounts.models import User
 
@@ -119,7 +121,11 @@ def enqueue(order: Order) -> Job:
     row = _row(order)
     with _within_quota(order):
         made = _insert([row], ALL_COLUMNS)
-    return as_jobs(made, ALL_COLUMNS)[0] if made else _existing(order, row)
+    if not made:
+        return _existing(order, row)
+    said = {"request_id": order.request_id, "job_id": row["id"], "job_type": order.type}
+    transaction.on_commit(partial(log.info, "job created", **said))
+    return as_jobs(made, ALL_COLUMNS)[0]
 
 
 def enqueue_many(orders: Iterable[Order]) -> int:

@@ -13,7 +13,7 @@ from typing import Any
 from django.conf import settings
 from pydantic import BaseModel
 
-from config.logs import redact
+from config.redaction import redact
 from config.storable import unstorable
 
 from .models import Job

@@ -112,7 +112,8 @@ def reap() -> list[Job]:
             job, Reason.LOST, "the attempt's worker vanished", with_neighbours=neighbours[job.worker] > 1
         )
         finish(job, outcome)
-        log.warning(f"job {outcome.event}", job_id=str(job.id), attempt=job.attempt, worker=job.worker, **outcome.facts)
+        facts = {"attempt": job.attempt, "worker": job.worker, **outcome.facts}
+        log.warning(f"job {outcome.event}", request_id=job.request_id, job_id=str(job.id), **facts)
     return silent
 
 

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from config.logs import redact
+from config.redaction import redact
 
 
 class Verdict(StrEnum):

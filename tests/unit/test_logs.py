@@ -14,9 +14,12 @@ from typing import Any
 
 import pytest
 import structlog
+from django.conf import settings
 
 from accounts.models import ApiToken
-from config.logs import HIDDEN, logging_settings, redact
+from config.logs import logging_settings
+from config.redaction import HIDDEN, hide, redact
+from config.settings.env import env
 
 SECRET = "hunter2-hunter2"
 
@@ -24,6 +27,12 @@ TEXTS = [
     f"postgresql://app:{SECRET}@db.example:5432/app",
     f"rediss://:{SECRET}@redis.example/0 refused the connection",
     f"https://example.com/reports?token={SECRET}&month=5",
+    f"https://{SECRET}@github.example/team/project.git",
+    f"amqp://user:p@{SECRET}@broker.example/",
+    f"GET /hook?sig={SECRET} HTTP/1.1",
+    f"https://example.com/a?X-Amz-Signature={SECRET}&b=1",
+    f"https://example.com/callback?state=1&code={SECRET}#top",
+    f"https://maps.example.com/?q=berlin&key={SECRET}",
     f"Authorization: Bearer {SECRET}",
     f"authorization: Basic {SECRET}==",
     f"X-API-Key: {SECRET}",
@@ -34,6 +43,11 @@ TEXTS = [
     f'{{"api_key": "{SECRET}", "month": 5}}',
     json.dumps(json.dumps({"password": SECRET})),
     f"{{'client_secret': '{SECRET}'}}",
+    f"{{'password': b'{SECRET}'}}",
+    f"[(b'x-api-key', b'{SECRET}'), ('b', 'c')]",
+    f"('Authorization', '{SECRET}')",
+    json.dumps({"password": f'quoted"{SECRET}'}),
+    f"pwd={SECRET}",
     f"AWS_SECRET_ACCESS_KEY={SECRET}",
     f"the token {ApiToken.PREFIX}{SECRET} is not valid here",
 ]
@@ -49,7 +63,21 @@ def test_a_secret_inside_of_a_text_is_blacked_out(text: str) -> None:
 @pytest.mark.covers(82)
 @pytest.mark.parametrize(
     "name",
-    ["password", "DB_PASSWORD", "passwords", "secret_key", "access_token", "Authorization", "x-api-key", "cookie"],
+    [
+        "password",
+        "DB_PASSWORD",
+        "passwords",
+        "secret_key",
+        "access_token",
+        "Authorization",
+        "x-api-key",
+        "cookie",
+        "db_pwd",
+        "AWS_ACCESS_KEY_ID",
+        "X-Hub-Signature",
+        "sessionid",
+        "SENTRY_DSN",
+    ],
 )
 def test_a_value_under_a_name_that_looks_secret_is_blacked_out(name: str) -> None:
     for value in (SECRET, 12345, [SECRET], {"a": SECRET}):
@@ -68,6 +96,9 @@ def test_what_surrounds_a_secret_stays() -> None:
         ("unique_key", "report:2026-11"),
         ("idempotency_key", "order-17"),
         ("url", "https://example.com:8000/a?mail=a@b"),
+        ("url", "https://example.com/a?monkey=1&barcode=2&unique_key=b"),
+        ("url", "postgresql://app@db.example/app"),
+        ("text", "the key, which was given, and the author's password"),
         ("text", "the job 0193 is dead after 3 losses"),
         ("seconds", 0.5),
         ("jobs", ["a", "b"]),
@@ -77,12 +108,53 @@ def test_what_is_no_secret_stays_as_it_is(name: str, value: Any) -> None:
     assert redact({name: value}) == {name: value}
 
 
-@pytest.mark.parametrize("text", ["x", "a-", "a:", "token ", "secret", "://", "a://b:", "Basic ", "cookie: "], ids=repr)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x",
+        "a-",
+        "a:",
+        "token ",
+        "secret",
+        "://",
+        "a://b:",
+        "Basic ",
+        "cookie: ",
+        "https://a",
+        "?a",
+        '?sig="',
+        'token=\\"',
+        "'token', '",
+        "http://a:b",
+    ],
+    ids=repr,
+)
 def test_redaction_of_a_long_text_takes_no_time(text: str) -> None:
     """Tracebacks and errors hold what others sent; a pattern that backtracks would stop the worker."""
     began = time.perf_counter()
     redact(text * (200_000 // len(text)))
     assert time.perf_counter() - began < 1
+
+
+def test_this_processs_own_secrets_are_blacked_out_wherever_they_stand() -> None:
+    own = ["k" * 50, "postgresql://app:longer-than-that@db/app", "longer-than-that", "short"]
+    try:
+        hide(own)
+        assert redact(f"between{own[0]}words") == f"between{HIDDEN}words"
+        assert redact(own[1]) == HIDDEN
+        assert redact([own[2]]) == [HIDDEN]
+        assert redact("a short word") == "a short word"
+    finally:
+        hide(env.secrets())
+    assert redact(f"the key {settings.SECRET_KEY}") == f"the key {HIDDEN}"
+
+
+def test_pairs_are_headers() -> None:
+    assert redact([("X-API-Key", SECRET), (b"cookie", SECRET.encode()), ("b", "c")]) == [
+        ["X-API-Key", HIDDEN],
+        ["cookie", HIDDEN],
+        ["b", "c"],
+    ]
 
 
 class Request:
@@ -137,6 +209,7 @@ def fail(password: str) -> None:
 @pytest.mark.covers(82)
 def test_no_way_of_logging_shows_a_secret(said: io.StringIO) -> None:
     ours, theirs = structlog.get_logger("jobs.test"), logging.getLogger("somebody.else")
+    ours.info("sending", key=settings.SECRET_KEY)
     ours.info("sending", headers={"Authorization": f"Bearer {SECRET}"}, url=TEXTS[0])
     ours.info(f"sending with token={SECRET}")
     theirs.warning("sending to %s with %s", TEXTS[1], {"password": SECRET})
@@ -149,6 +222,7 @@ def test_no_way_of_logging_shows_a_secret(said: io.StringIO) -> None:
         ours.error("failed", exc_info=error)
     assert said.getvalue().count("Traceback") == 3
     assert SECRET not in said.getvalue()
+    assert settings.SECRET_KEY not in said.getvalue()
 
 
 @pytest.mark.covers(47, 48)

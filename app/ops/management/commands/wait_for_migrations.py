@@ -5,9 +5,12 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import structlog
 from django.core.management.base import BaseCommand, CommandParser
 
 from ops import readiness
+
+log = structlog.get_logger(__name__)
 
 # Seconds between looks.
 LOOK = 1.0
@@ -27,7 +30,7 @@ class Command(BaseCommand):
             if options["timeout"] is not None and time.monotonic() - began > options["timeout"]:
                 raise SystemExit(1)
             if sentence != said:
-                self.stdout.write(f"waiting: {sentence}")
+                log.info("waiting", missing=sentence)
                 said = sentence
             time.sleep(LOOK)
-        self.stdout.write(f"the database is current ({time.monotonic() - began:.1f} s)")
+        log.info("the database is current", seconds=round(time.monotonic() - began, 1))
