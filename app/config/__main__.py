@@ -81,9 +81,10 @@ def _load_settings() -> None:
         )
     from django.conf import settings
 
-    from config import logs
+    from config import logs, tracker
 
     logs.configure(settings.LOGGING)
+    tracker.start()
 
 
 def main(argv: list[str]) -> int:

@@ -51,6 +51,13 @@ def _postgresql_url(url: SecretStr) -> SecretStr:
     return url
 
 
+def _sentry_dsn(dsn: SecretStr) -> SecretStr:
+    parts = _url(dsn)
+    if parts.scheme not in ("https", "http") or not (parts.username and parts.hostname and parts.path.strip("/")):
+        raise ValueError("not a DSN with a key, a host and a project")
+    return dsn
+
+
 def _existing_file(path: Path) -> Path:
     if not path.is_file():
         raise ValueError("no such file")
@@ -175,6 +182,13 @@ class Environment(BaseSettings):
         default="INFO", description="DEBUG, INFO, WARNING or ERROR"
     )
     log_format: Literal["json", "text"] = Field(default="json", description="json or text")
+    sentry_dsn: Annotated[SecretStr, AfterValidator(_sentry_dsn)] | None = Field(
+        default=None,
+        description="https://key@host/project: where Sentry is told of jobs that died and requests that failed; "
+        "nothing is told, nor its library imported, when unset",
+    )
+    sentry_environment: str = Field(default="production", description="the environment that Sentry files them under")
+    sentry_release: str | None = Field(default=None, description="the version that Sentry files them under")
     web_port: int = Field(default=8000, ge=1, le=65535, description="the port that web listens on")
     web_threads: int = Field(default=8, ge=1, description="requests that one web process answers at a time")
     web_processes: int = Field(default=2, ge=1, description="web processes in one pod")

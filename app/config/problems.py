@@ -24,6 +24,8 @@ from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 from rest_framework.request import Request
 
+from . import tracker
+
 log = structlog.get_logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
@@ -156,6 +158,7 @@ def translated(error: BaseException | None) -> Problem:
         if isinstance(error, kind):
             return Problem(code)
     log.error("request failed", exc_info=error)
+    tracker.tell(tracker.picture(error), tags=structlog.contextvars.get_contextvars())
     return Problem(Code.INTERNAL_ERROR)
 
 

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import close_old_connections
 
-from . import logs, memory
+from . import logs, memory, tracker
 from .celery import JOB_TASK, app, misplaced_tasks
 
 # Its "Warm shutdown" would be the one line that is not like the others.
@@ -73,6 +73,12 @@ def share_memory(**_: Any) -> None:
 def limit_memory(**_: Any) -> None:
     """In each prefork child, before its first task."""
     memory.limit_process(settings.WORKER_CHILD_MEMORY)
+
+
+@signals.worker_process_shutdown.connect
+def finish_telling(**_: Any) -> None:
+    """A child ends without Python's own end of a process."""
+    tracker.finish()
 
 
 @signals.task_prerun.connect

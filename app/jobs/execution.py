@@ -185,6 +185,8 @@ def finish(job: Job, outcome: Outcome) -> bool:
         log.warning("the attempt had been given up; what it did is not recorded", outcome=outcome.state)
     else:
         transaction.on_commit(partial(follow_up, moved[0]))
+        if outcome.state == State.DEAD:
+            transaction.on_commit(partial(outcomes.tell_of_death, moved[0], outcome))
     return bool(moved)
 
 

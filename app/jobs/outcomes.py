@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import traceback
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from django.conf import settings
 from pydantic import BaseModel
 
+from config import tracker
 from config.redaction import redact
 from config.storable import unstorable
 
@@ -37,6 +38,8 @@ class Outcome:
     state: State
     event: EventKind
     changes: dict[str, Any] = field(default_factory=dict)
+    # Of what killed the job, for Sentry.
+    picture: dict[str, Any] | None = None
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -84,7 +87,7 @@ def dead(reason: Reason, message: str, error: BaseException | None = None) -> Ou
         "fingerprint": fingerprint_of(reason, error),
         "finished_at": now(),
     }
-    return Outcome(State.DEAD, EventKind.DEAD, changes)
+    return Outcome(State.DEAD, EventKind.DEAD, changes, tracker.picture(error))
 
 
 def failed(job: Job, policy: Retry, error: BaseException, reason: Reason) -> Outcome:
@@ -93,7 +96,7 @@ def failed(job: Job, policy: Retry, error: BaseException, reason: Reason) -> Out
     delay = policy.delay(error, failures)
     if delay is None:
         final = dead(reason, text_of(error), error)
-        return Outcome(final.state, final.event, {**final.changes, "failures": failures})
+        return replace(final, changes={**final.changes, "failures": failures})
     changes = {
         "reason": reason,
         "error": text_of(error),
@@ -110,10 +113,22 @@ def lost(job: Job, reason: Reason, message: str, *, with_neighbours: bool = Fals
     losses = job.losses + 1
     if losses >= settings.JOB_LOSSES_MAX:
         final = dead(reason, f"{message}, {losses} times")
-        return Outcome(final.state, final.event, {**final.changes, "losses": losses})
+        return replace(final, changes={**final.changes, "losses": losses})
     delay = loss_delay(losses, with_neighbours)
     changes = {"reason": reason, "error": message, "losses": losses, "run_at": now(delay), "dispatched_at": None}
     return Outcome(State.SCHEDULED if delay else State.QUEUED, EventKind.LOST, changes)
+
+
+def tell_of_death(job: Job, outcome: Outcome) -> None:
+    """Tell Sentry of a job that died, under the fingerprint that its dead letter has. Without its payload."""
+    facts = {"job_id": str(job.id), "job_type": job.type, "queue": job.queue, "attempt": str(job.attempt)}
+    tracker.tell(
+        outcome.picture,
+        message=f"{job.type} died: {outcome.changes['error']}",
+        transaction=job.type,
+        fingerprint=[job.type, outcome.changes["fingerprint"]],
+        tags={**facts, "reason": outcome.changes["reason"], "request_id": job.request_id},
+    )
 
 
 def text_of(error: BaseException) -> str:

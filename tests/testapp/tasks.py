@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from datetime import timedelta
 from functools import partial
@@ -115,6 +116,12 @@ def trouble(job: RunningJob, payload: Trouble) -> Any:
         if payload.raises:
             raise errors[payload.raises]
     return "a\x00b" if payload.result == "NUL" else payload.result
+
+
+@job(queue=Queue.DEFAULT)
+def has_imported_sentry(job: RunningJob, payload: NoPayload) -> bool:
+    """Whether this process has."""
+    return "sentry_sdk" in sys.modules
 
 
 class Count(BaseModel, extra="forbid"):

@@ -220,6 +220,10 @@ def test_a_client_certificate_needs_its_key(monkeypatch: pytest.MonkeyPatch, tmp
         ("REDIS_URL", "rediss://:hunter2@redis.example:6379/0?ssl_cert_reqs=none"),
         ("REDIS_URL", "rediss://user:hunter2@redis.example:port/0"),
         ("REDIS_URL", "rediss://[hunter2"),
+        ("SENTRY_DSN", "hunter2"),
+        ("SENTRY_DSN", "https://sentry.example/hunter2"),
+        ("SENTRY_DSN", "https://hunter2@sentry.example/"),
+        ("SENTRY_DSN", "ftp://hunter2@sentry.example/7"),
     ],
 )
 @pytest.mark.usefixtures("variables")
@@ -228,6 +232,14 @@ def test_a_refusal_never_shows_a_secret(monkeypatch: pytest.MonkeyPatch, name: s
     [line] = refusal()
     assert line.startswith(f"{name} was ")
     assert "hunter2" not in line
+
+
+@pytest.mark.usefixtures("variables")
+def test_what_is_secret_can_be_listed_with_the_passwords_inside_of_urls(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REDIS_URL", "rediss://app:per%20cent@redis.example:6379/0")
+    monkeypatch.setenv("SENTRY_DSN", "https://key@sentry.example/7")
+    listed = load().secrets()
+    assert {SECRET, "per%20cent", "per cent", "https://key@sentry.example/7"} <= set(listed)
 
 
 @pytest.mark.usefixtures("variables")
