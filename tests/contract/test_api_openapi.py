@@ -56,6 +56,9 @@ def test_every_operation_answers_as_it_is_described(case: Any, api: Program, kno
         for beginning, names in known.items():
             if case.path.startswith(beginning):
                 case.path_parameters.update(names)
+    # How a body is framed is nothing that OpenAPI describes. It was drawn because our code names it; a test in
+    # test_api_problems.py sends it.
+    case.headers = {name: text for name, text in (case.headers or {}).items() if name != "Transfer-Encoding"}
     case.call_and_validate(
         headers={"Authorization": f"Bearer {api.secret}"},
         # A schema cannot say all that a request must be: that one time is later than another, for example.
