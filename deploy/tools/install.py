@@ -146,9 +146,13 @@ def main(names: list[str]) -> int:
     if unknown := set(names) - {tool.name for tool in TOOLS}:
         print(f"{', '.join(sorted(unknown))}: no such tool; there are {', '.join(tool.name for tool in TOOLS)}")
         return 2
-    wanted = [tool for tool in TOOLS if (tool.name in names if names else not tool.on_request)]
-    missing = [tool for tool in wanted if not install(tool)]
+    missing = [tool for tool in wanted(names) if not install(tool)]
     return 1 if missing else 0
+
+
+def wanted(names: list[str]) -> list[Tool]:
+    """The tools of these names; without any, all but those on request."""
+    return [tool for tool in TOOLS if (tool.name in names if names else not tool.on_request)]
 
 
 def install(tool: Tool) -> bool:

@@ -36,6 +36,10 @@ if [ "$1" = push ]; then
 fi
 exec {helm} "$@"
 """
+# Takes the image with Flower for a vulnerable one where it is told to.
+GRYPE = """
+case "$*" in version) echo "Version:    0.116.0";; *-flower*) exit "${FLOWER_CODE:-0}";; esac
+"""
 GH = 'cat > "$(dirname "$0")/../notes"\n'
 
 
@@ -49,6 +53,7 @@ def tagged(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
         "cosign": COSIGN,
         "helm": HELM.format(chart=CHART, helm=Path(tool("helm")).resolve()),
         "gh": GH,
+        "grype": GRYPE,
     }
     for name, script in programs.items():
         path = checkout.programs / name
@@ -144,3 +149,16 @@ def test_an_image_is_built_under_the_names_that_the_chart_runs(tagged: Checkout)
         f"docker build --pull --target application --tag django-celery:{VERSION} .",
         f"docker build --pull --target flower --tag django-celery:{VERSION}-flower .",
     ]
+
+
+def test_both_images_are_scanned_and_a_finding_that_can_be_mended_ends_it(tagged: Checkout) -> None:
+    assert called(tagged, "image-scan", "grype") == [
+        f"grype docker:django-celery:{VERSION} --only-fixed --fail-on high",
+        f"grype docker:django-celery:{VERSION}-flower --only-fixed --fail-on high",
+    ]
+    found = tagged.make_target("image-scan", FLOWER_CODE="2")
+    assert found.code != 0
+    assert (
+        f"`grype docker:django-celery:{VERSION}-flower --only-fixed --fail-on high` ended with exit code 2"
+        in found.said
+    )

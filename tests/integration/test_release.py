@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from tests.chart.charts import RELEASE, VERSION
-from tests.integration.checkout import Checkout
+from tests.integration.checkout import Checkout, Done
 
 FRAGMENT = "changelog/+colder.changed.md"
 # The checkout that a release is made of is already at VERSION.
@@ -159,3 +159,28 @@ def test_what_is_wrong_is_said_and_leaves_no_trace(
     assert done.code != 0
     assert told in done.said
     assert state(ready) == before
+
+
+EARLIER = "from tests.compat.versions import earlier_version; print(earlier_version())"
+
+
+def earlier_version(folder: Path, checkout: Checkout) -> Done:
+    """What the tests of two versions take for the earlier one in a checkout, or why they cannot."""
+    return Checkout(folder).run(str(checkout.folder / ".venv" / "bin" / "python"), "-c", EARLIER)
+
+
+def test_the_earlier_version_is_the_newest_release_before_this_commit(released: Checkout, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    released.git("clone", "--quiet", str(released.folder), str(copy))
+    first = released.git("rev-list", "--max-parents=0", "HEAD")
+    assert earlier_version(copy, released) == Done(0, first), "a release is not the one before itself"
+    Checkout(copy).git("commit", "--quiet", "--allow-empty", "--message", "After it")
+    assert earlier_version(copy, released) == Done(0, f"v{NEXT}")
+
+
+def test_in_a_shallow_clone_nobody_guesses_the_earlier_version(released: Checkout, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    released.git("clone", "--quiet", "--depth", "1", f"file://{released.folder}", str(copy))
+    asked = earlier_version(copy, released)
+    assert asked.code != 0
+    assert "get it with `git fetch --unshallow --tags`" in asked.said
