@@ -184,3 +184,11 @@ def test_in_a_shallow_clone_nobody_guesses_the_earlier_version(released: Checkou
     asked = earlier_version(copy, released)
     assert asked.code != 0
     assert "get it with `git fetch --unshallow --tags`" in asked.said
+
+
+def test_a_change_without_a_fragment_of_the_changelog_is_found(ready: Checkout) -> None:
+    assert ready.make_target("changelog").code == 0
+    ready.git("rm", "--quiet", FRAGMENT)
+    ready.write("README.md", "other\n")
+    ready.commit("Nothing is told")
+    assert ready.make_target("changelog").code != 0
