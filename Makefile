@@ -2,10 +2,14 @@
 
 PYTHON ?= python3
 MINUTES ?= 3
+# What must pass before a version is made, and what its changes are compared with.
+GATES ?= check
+SINCE ?= origin/main
 UV := $(PYTHON) deploy/local/uv.py
 RUN := .venv/bin/
 DEVSTACK := env PYTHONPATH=deploy/local:app $(RUN)python -m devstack
 KIND := env PYTHONPATH=deploy/local:app $(RUN)python -m deploy.kind
+RELEASE := env PYTHONPATH=deploy/local:app $(RUN)python -m deploy.release
 PYTEST := $(RUN)python -m pytest
 COMMITTED := tests/contract/test_api_openapi.py::test_the_committed_document_is_the_generated_one
 SPECTACULAR := env DJANGO_SETTINGS_MODULE=config.settings.test $(RUN)python app/manage.py spectacular
@@ -13,8 +17,10 @@ SPECTACULAR := env DJANGO_SETTINGS_MODULE=config.settings.test $(RUN)python app/
 .DEFAULT_GOAL := help
 .PHONY: help demo up down worker shell redis-cli psql servers \
 	test faults soak check format-check lint types imports guards coverage-rows tools helm \
+	chart audit changelog \
 	kind-up kind-test kind-load kind-down bench \
-	format docs lock clean
+	format docs lock clean \
+	release image image-scan publish-check publish-images publish-chart publish-notes cosign grype
 # Two targets at once would install into one .venv.
 .NOTPARALLEL:
 
@@ -75,14 +81,30 @@ imports: .venv/.test ## imports go one way (contracts in pyproject.toml)
 guards: .venv/.test helm ## rules as tests; what is generated is committed
 	$(PYTEST) -q tests/guards $(COMMITTED)
 
+chart: .venv/.test helm ## the chart's tests alone, which need no server
+	@$(PYTEST) -n 2 tests/chart
+
+audit: .venv/.audit ## no locked package has a known vulnerability, by PyPI's own list
+	@$(UV) export --quiet --frozen --no-default-groups --all-groups --no-emit-project --output-file .local/locked.txt
+	@$(RUN)pip-audit --strict --requirement .local/locked.txt --require-hashes --disable-pip --progress-spinner off
+
+changelog: .venv/.test ## the changes since SINCE have a fragment of the changelog
+	@$(RUN)towncrier check --compare-with $(SINCE)
+
 coverage-rows: .venv/.test ## which rows of the coverage list have no test
 	@$(RUN)python -m tests.coverage_rows
 
-tools: ## helm, kustomize, kind and promtool: what is not on PATH goes into .local/bin
+tools: ## helm, kustomize, kind, promtool and actionlint: what is not on PATH goes into .local/bin
 	@$(PYTHON) deploy/tools/install.py
 
-helm: ## of these only Helm 4 and 3, for the chart's tests
-	@$(PYTHON) deploy/tools/install.py helm helm3
+helm: ## of these only what tests need: Helm 4 and 3, and actionlint
+	@$(PYTHON) deploy/tools/install.py helm helm3 actionlint
+
+cosign: ## cosign, which signs what is published
+	@$(PYTHON) deploy/tools/install.py cosign
+
+grype: ## grype, which scans images
+	@$(PYTHON) deploy/tools/install.py grype
 
 ## Kubernetes
 
@@ -117,6 +139,29 @@ lock: ## choose the newest versions that pyproject.toml allows
 clean: ## delete .venv, the stack's data and every cache; a running stack must be stopped first
 	@sh deploy/local/clean.sh
 
+## Release
+
+release: .venv/.test helm ## a version of this checkout, all but pushing it: make release VERSION=0.2.0
+	@$(RELEASE) make "$(VERSION)" --gates $(GATES)
+
+image: .venv/.test ## build the image and its target with Flower, on the newest base
+	@$(RELEASE) build
+
+image-scan: image grype ## known vulnerabilities in them that a newer package would mend
+	@$(RELEASE) scan
+
+publish-check: .venv/.test ## the commit has the tag of its version
+	@$(RELEASE) check
+
+publish-images: .venv/.test cosign ## push and sign the images of a tagged commit: REGISTRY=ghcr.io/example
+	@$(RELEASE) images
+
+publish-chart: .venv/.test helm cosign ## push and sign the chart that runs them
+	@$(RELEASE) chart
+
+publish-notes: .venv/.test ## make GitHub's release of it, with its part of the changelog
+	@$(RELEASE) notes
+
 # Each is laid anew when the lock changes. `local` leaves alone what `test` installed.
 .venv/.local: pyproject.toml uv.lock deploy/local/uv.py
 	@$(UV) sync --quiet --frozen --inexact --group local
@@ -128,6 +173,10 @@ clean: ## delete .venv, the stack's data and every cache; a running stack must b
 
 .venv/.bench: .venv/.test
 	@$(UV) sync --quiet --frozen --inexact --group bench
+	@touch $@
+
+.venv/.audit: .venv/.test
+	@$(UV) sync --quiet --frozen --inexact --group audit
 	@touch $@
 
 # On top of `test`, which would remove what only this has.

@@ -51,6 +51,8 @@ class Tool:
     debian: tuple[str, str] = ("", "")
     # Names under which it may be on PATH.
     known_as: tuple[str, ...] = ()
+    # For what few people do: only where it is asked for by its name.
+    on_request: bool = False
 
     def filled(self, text: str) -> str:
         return text.replace("{v}", self.version).replace("{os}", SYSTEM).replace("{arch}", MACHINE)
@@ -105,16 +107,52 @@ TOOLS = [
         member="prometheus-{v}.{os}-{arch}/promtool",
         debian=("prometheus", "usr/bin/promtool"),
     ),
+    Tool(
+        name="actionlint",
+        version="1.7.12",
+        asks=("-version",),
+        accepts=r"^v?1\.7\.",
+        release="https://github.com/rhysd/actionlint/releases/download/v{v}/actionlint_{v}_{os}_{arch}.tar.gz",
+        digests="https://github.com/rhysd/actionlint/releases/download/v{v}/actionlint_{v}_checksums.txt",
+        member="actionlint",
+        go="github.com/rhysd/actionlint/cmd/actionlint@v1.7.12",
+    ),
+    Tool(
+        name="cosign",
+        version="3.1.2",
+        asks=("version",),
+        accepts=r"GitVersion:\s+v3\.",
+        release="https://github.com/sigstore/cosign/releases/download/v{v}/cosign-{os}-{arch}",
+        digests="https://github.com/sigstore/cosign/releases/download/v{v}/cosign_checksums.txt",
+        go="github.com/sigstore/cosign/v3/cmd/cosign@v3.1.2",
+        on_request=True,
+    ),
+    Tool(
+        name="grype",
+        version="0.116.0",
+        asks=("version",),
+        accepts=r"Version:\s+(0\.|\[not provided\])",
+        release="https://github.com/anchore/grype/releases/download/v{v}/grype_{v}_{os}_{arch}.tar.gz",
+        digests="https://github.com/anchore/grype/releases/download/v{v}/grype_{v}_checksums.txt",
+        member="grype",
+        go="github.com/anchore/grype/cmd/grype@v0.116.0",
+        on_request=True,
+    ),
 ]
 
 
 def main(names: list[str]) -> int:
-    """Install the tools of these names, or all. The exit code is 1 when one cannot be had."""
+    """Install the tools of these names, or all but those on request. The exit code is 1 when one cannot be had."""
     if unknown := set(names) - {tool.name for tool in TOOLS}:
         print(f"{', '.join(sorted(unknown))}: no such tool; there are {', '.join(tool.name for tool in TOOLS)}")
         return 2
-    missing = [tool for tool in TOOLS if (not names or tool.name in names) and not install(tool)]
+    missing = [tool for tool in wanted(names) if not install(tool)]
     return 1 if missing else 0
+
+
+def wanted(names: list[str]) -> list[Tool]:
+    """The tools of these names; without any, all but those on request."""
+    return [tool for tool in TOOLS if (tool.name in names if names else not tool.on_request)]
 
 
 def install(tool: Tool) -> bool:

@@ -26,6 +26,8 @@ SCENARIOS = {path.stem: path for path in sorted((FOLDER / "ci").glob("*.yaml"))}
 }
 RELEASE, NAMESPACE = "demo", "jobs"
 FULL = f"{RELEASE}-django-celery"
+# Of chart and image.
+VERSION = str(yaml.safe_load((FOLDER / "Chart.yaml").read_text())["appVersion"])
 # Components whose pods run the application's image.
 APPLICATION = ("web", "worker", "beat", "relay", "flower", "migrate", "smoke-test")
 

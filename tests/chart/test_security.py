@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.chart.charts import FULL, SCENARIOS, Chart
+from tests.chart.charts import FULL, SCENARIOS, VERSION, Chart
 
 # Volumes that the restricted pod security standard lets through, of those that the chart has.
 VOLUMES = {"emptyDir", "secret", "configMap"}
@@ -84,7 +84,7 @@ def test_every_container_has_requests_and_a_memory_limit(chart: Chart) -> None:
 def test_images_are_named_as_upstream_names_them(chart: Chart) -> None:
     for pod in chart.render("kind").pods():
         for container in pod.containers:
-            assert container["image"] in ("django-celery:0.1.0", "redis:8.0", "postgres:17")
+            assert container["image"] in (f"django-celery:{VERSION}", "redis:8.0", "postgres:17")
             assert container["imagePullPolicy"] == "IfNotPresent"
 
 

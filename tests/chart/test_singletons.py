@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.chart.charts import FULL, Chart
+from tests.chart.charts import FULL, VERSION, Chart
 
 
 @pytest.mark.covers(23)
@@ -68,7 +68,7 @@ def test_flower_has_neither_the_secret_key_nor_the_database(chart: Chart) -> Non
 
 
 def test_flower_runs_the_images_second_target(chart: Chart) -> None:
-    assert chart.render("everything").pod("flower").main["image"] == "django-celery:0.1.0-flower"
+    assert chart.render("everything").pod("flower").main["image"] == f"django-celery:{VERSION}-flower"
 
 
 def test_flower_has_a_service_and_no_ingress(chart: Chart) -> None:

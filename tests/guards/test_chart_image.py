@@ -8,6 +8,7 @@ import tomllib
 import pytest
 import yaml
 
+from deploy.release import versions
 from tests.chart.charts import FOLDER, ROOT
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
@@ -59,7 +60,9 @@ def test_a_plain_build_makes_the_application_and_not_flower() -> None:
     assert list(stages())[-1] == "application"
 
 
-def test_the_charts_version_of_the_application_is_the_projects() -> None:
+def test_image_chart_and_lock_have_one_version() -> None:
+    assert len(versions.PLACES) == 4
+    assert set(versions.spelled()) == {str(versions.current())}, "a version is made by `make release VERSION=…`"
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     chart = yaml.safe_load((FOLDER / "Chart.yaml").read_text())
-    assert chart["appVersion"] == project["version"]
+    assert project["version"] == chart["version"] == chart["appVersion"]
