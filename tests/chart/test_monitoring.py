@@ -42,7 +42,7 @@ def annotations(objects: Objects) -> dict[str, dict[str, str]]:
 def test_web_workers_beat_and_the_relay_serve_metrics_on_a_port_of_their_own(chart: Chart) -> None:
     objects = chart.render()
     found = ports(objects)
-    assert {component: found[component] for component in WITH} == dict.fromkeys(WITH, {9100})
+    assert {component: found[component] for component in WITH} == {component: {9100} for component in WITH}
     assert not set().union(*(found[component] for component in WITHOUT))
     for pod in objects.application_pods():
         assert pod.env.get("METRICS_PORT") == ("9100" if pod.component in WITH else None), pod.name

@@ -12,4 +12,4 @@ if "REDIS_CERT_PATH" in os.environ:
     tls |= {"ssl_certfile": os.environ["REDIS_CERT_PATH"], "ssl_keyfile": os.environ["REDIS_KEY_PATH"]}
 os.environ["CE_BROKER_SSL_OPTION"] = " ".join(f"{name}={value}" for name, value in tls.items())
 program = ["python", "/app/cli.py", *sys.argv[1:]]
-os.execvp(program[0], program)
+os.execvp(program[0], program)  # noqa: S606
