@@ -86,7 +86,7 @@ helm: ## of these only Helm 4 and 3, for the chart's tests
 
 ## Kubernetes
 
-kind-up: .venv/.cluster ## a cluster in Docker with the whole stack on it; again: bring it up to date
+kind-up: .venv/.cluster ## a cluster in Docker with the whole stack on it, or what changed: make kind-up MONITORING=1
 	@$(KIND) up
 
 kind-test: .venv/.cluster ## the cluster's tests, on what `make kind-up` made

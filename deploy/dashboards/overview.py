@@ -49,12 +49,12 @@ def queues() -> Row:
     late = f"max by (queue) ({of('jobs_queue_oldest_seconds')}) / max by (queue) ({of('jobs_queue_target_seconds')})"
     busy = f"sum by (queue) ({of('jobs_worker_slots_busy')}) / sum by (queue) ({of('jobs_worker_slots')})"
     return Row("Queues", [
-        Panel(title="Waiting", asks={"{{queue}}": f"max by (queue) ({of('jobs_queue_ready')})"}, stacked=True,
+        Panel(title="Waiting, by queue", asks={"{{queue}}": f"max by (queue) ({of('jobs_queue_ready')})"}, stacked=True,
               width=6, about="Messages in each queue's list."),
         Panel(title="Longest wait, as a share of the queue's target", asks={"{{queue}}": late}, unit="percentunit",
               alarm=1, width=6, about="Above the line, work waits longer than its queue promises."),
-        Panel(title="Running", asks={"{{queue}}": f"sum by (queue) ({of('jobs_worker_slots_busy')})"}, stacked=True,
-              width=6, about="Attempts that workers are at."),
+        Panel(title="Running, by queue", asks={"{{queue}}": f"sum by (queue) ({of('jobs_worker_slots_busy')})"},
+              stacked=True, width=6, about="Attempts that workers are at."),
         Panel(title="Busy share of what workers can do at a time", asks={"{{queue}}": busy}, unit="percentunit",
               width=6, about="A queue without workers has no line: at 0 replicas that is as it should be."),
     ])  # fmt: skip
@@ -71,7 +71,7 @@ def outcomes() -> Row:
               about="Attempts whose worker vanished, or that met their memory limit."),
         Panel(title="Jobs asked for", asks={"{{queue}}": rate("jobs_enqueued_total", "queue")}, unit="ops"),
         Panel(title="Attempts to be tried again", asks={"{{type}}": rate("jobs_retries_total", "type")}, unit="ops"),
-        Panel(title="Dead letters", asks={"{{type}}: {{reason}}": dead}, stacked=True),
+        Panel(title="Dead letters, by type", asks={"{{type}}: {{reason}}": dead}, stacked=True),
     ])  # fmt: skip
 
 
