@@ -70,6 +70,10 @@ CONTRADICTIONS: list[tuple[dict[str, Any], str]] = [
     ({"application": {"celery": "tasks"}}, "such an image has no relay, set relay.enabled=false"),
     ({"application": {"celery": "tasks"}}, "web is enabled without a command; set web.command"),
     ({"application": {"celery": "tasks"}}, "migrations are enabled without both commands; set migrations.command"),
+    (
+        {"application": {"celery": "tasks"}, "monitoring": {"discovery": "operator"}},
+        "alerts read this project's metrics, set monitoring.rules.enabled=false",
+    ),
     ({"application": {"celery": "tasks"}}, "smokeTest is enabled without a command; set smokeTest.command"),
     (
         {"workers": {"heavy": {"autoscaling": {"max": 20}}}},

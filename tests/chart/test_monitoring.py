@@ -60,7 +60,11 @@ def test_another_projects_image_is_not_taken_to_have_metrics(chart: Chart) -> No
     assert ports(objects)["worker"] == set()
     assert annotations(objects) == {}
     assert "ingress" not in objects.one("NetworkPolicy", "worker-slow")["spec"]
-    assert chart.render("foreign", values=OPERATOR).all("PodMonitor") == []
+    assert "set monitoring.rules.enabled=false" in chart.refusal("foreign", values=OPERATOR)
+    without_alerts = {"monitoring": {"discovery": "operator", "rules": {"enabled": False}}}
+    assert chart.render("foreign", values=without_alerts).all("PodMonitor") == []
+    exported = chart.render("foreign", values={**without_alerts, "exporter": {"enabled": True}})
+    assert len(exported.all("PodMonitor")) == 1
     told = chart.render("foreign", values={"monitoring": {"port": 8080}})
     assert ports(told)["worker"] == {8080}
 

@@ -28,6 +28,8 @@ OTHERWISE: dict[str, Any] = {
     "celery.autoscaling.engine": "hpa",
     "celery.maxUnavailable": 2,
     "workers.io.pool": "prefork",
+    # Which is off by default, and on where Flower is.
+    "flower.metrics": False,
     "monitoring.port": 9300,
     "monitoring.discovery": "none",
     "monitoring.interval": "7s",
@@ -71,7 +73,7 @@ WHOLE = ("resources", "startup", "readiness", "liveness", "behavior", "keda", "d
 BY_END: dict[str, Any] = {
     "workers.default": {"concurrency": 1},
     "image.pullSecrets": [{"name": "other"}],
-    "metrics": [{"type": "Pods"}],
+    "autoscaling.metrics": [{"type": "Pods"}],
     "parentRefs": [{"name": "other"}],
     "networkPolicy.prometheus": [{"podSelector": {"matchLabels": {"app": "other"}}}],
     "networkPolicy.keda": [{"podSelector": {"matchLabels": {"app": "other"}}}],

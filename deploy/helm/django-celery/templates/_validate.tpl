@@ -116,6 +116,9 @@ what mends it.
 {{- if and .Values.migrations.enabled (or (not .Values.migrations.command) (not .Values.migrations.wait.command)) }}
 - "application.celery is set, and migrations are enabled without both commands; set migrations.command and migrations.wait.command, or migrations.enabled=false"
 {{- end }}
+{{- if and (eq .Values.monitoring.discovery "operator") .Values.monitoring.rules.enabled (not .Values.monitoring.port) }}
+- "application.celery is set, and monitoring.rules are enabled without monitoring.port; alerts read this project's metrics, set monitoring.rules.enabled=false"
+{{- end }}
 {{- if and .Values.smokeTest.enabled (not .Values.smokeTest.command) }}
 - "application.celery is set, and smokeTest is enabled without a command; set smokeTest.command, or smokeTest.enabled=false"
 {{- end }}
