@@ -81,8 +81,8 @@ coverage-rows: .venv/.test ## which rows of the coverage list have no test
 tools: ## helm, kustomize, kind and promtool: what is not on PATH goes into .local/bin
 	@$(PYTHON) deploy/tools/install.py
 
-helm: ## of these only Helm 4 and 3, for the chart's tests
-	@$(PYTHON) deploy/tools/install.py helm helm3
+helm: ## of these only Helm 4 and 3 and promtool, for the chart's tests
+	@$(PYTHON) deploy/tools/install.py helm helm3 promtool
 
 ## Kubernetes
 

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -219,20 +220,23 @@ def test_the_exporter_sees_its_own_password_and_no_other(chart: Chart) -> None:
     assert not {"DATABASE_PASSWORD_FILE", "SECRET_KEY_FILE", "CE_BROKER_URL"} & pod.env.keys()
 
 
+def started(objects: Objects, password: str) -> list[str]:
+    """What the exporter's script starts, as a program that prints its arguments, the broker's address and options."""
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "password").write_text(f"{password}\n")
+        (folder / "python").write_text('#!/bin/sh\nprintf "%s\\n" "$*" "$CE_BROKER_URL" "$CE_BROKER_SSL_OPTION"\n')
+        (folder / "python").chmod(0o755)
+        env = {**objects.pod("exporter").env, "REDIS_PASSWORD_FILE": str(folder / "password")}
+        env["PATH"] = f"{folder}{os.pathsep}{os.environ['PATH']}"
+        script = objects.one("ConfigMap", "exporter")["data"]["start.py"]
+        done = subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()
+
+
 @pytest.mark.covers(77)
-def test_the_exporter_verifies_redis(chart: Chart, tmp_path: Path) -> None:
-    """The chart's own script, run with the pod's variables and a program that prints what it is given."""
-    objects = chart.render("everything")
-    password = tmp_path / "password"
-    password.write_text("p@ss/word#\n")
-    python = tmp_path / "python"
-    python.write_text('#!/bin/sh\nprintf "%s\\n" "$*" "$CE_BROKER_URL" "$CE_BROKER_SSL_OPTION"\n')
-    python.chmod(0o755)
-    env = {**objects.pod("exporter").env, "REDIS_PASSWORD_FILE": str(password)}
-    env["PATH"] = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
-    script = objects.one("ConfigMap", "exporter")["data"]["start.py"]
-    done = subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, text=True, check=True)
-    program, url, options = done.stdout.splitlines()
+def test_the_exporter_verifies_redis(chart: Chart) -> None:
+    program, url, options = started(chart.render("everything"), "p@ss/word#")
     assert program == "/app/cli.py"
     assert url == f"rediss://exporter:p%40ss%2Fword%23@{FULL}-redis.{NAMESPACE}.svc:6379/0"
     assert dict(one.split("=") for one in options.split()) == {

@@ -93,4 +93,4 @@ def test_flower_is_logged_in_at_redis_as_itself(flower: Kube) -> None:
     clients = flower.exec(f"{flower.full}-redis-0", "sh", "-c", CLIENTS, container="redis").splitlines()
     users = {word.removeprefix("user=") for line in clients for word in line.split() if word.startswith("user=")}
     assert "flower" in users
-    assert users <= {"flower", "keda", "admin"}
+    assert users <= {"flower", "admin", "default"}, "default is who has not logged in, as a probe does"
