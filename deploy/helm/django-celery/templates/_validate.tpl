@@ -131,11 +131,11 @@ what mends it.
 
 {{/*
 Connections to PostgreSQL at most: a worker's children and its guard have one each, web's threads too. Twice, for a
-rollout starts the new pods before the old ones have drained. Then relay, beat, migrations and the smoke test, and 3
-that PostgreSQL keeps for administrators.
+rollout starts the new pods before the old ones have drained. Then the relay's two, one of them for its metrics, beat,
+migrations and the smoke test, and 3 that PostgreSQL keeps for administrators.
 */}}
 {{- define "validate.connections" -}}
-{{- $sum := 7 }}
+{{- $sum := 8 }}
 {{- range include "workers.all" . | fromYaml }}
 {{- $sum = add $sum (mul 2 (int .most) (add 1 (int .concurrency))) }}
 {{- end }}
