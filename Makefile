@@ -89,7 +89,7 @@ helm: ## of these only Helm 4 and 3 and promtool, for the chart's tests
 kind-up: .venv/.cluster ## a cluster in Docker with the whole stack on it, or what changed: make kind-up MONITORING=1
 	@$(KIND) up
 
-kind-test: .venv/.cluster ## the cluster's tests, on what `make kind-up` made
+kind-test: .venv/.cluster ## the cluster's tests, on what `make kind-up MONITORING=1` made
 	@$(PYTEST) tests/cluster
 
 kind-load: .venv/.cluster ## fill a queue and draw how its workers scale: make kind-load JOBS=500

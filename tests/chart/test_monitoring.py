@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from tests.chart.charts import FULL, NAMESPACE, Chart, Objects
+from tests.chart.test_network import PROMETHEUS, targets
 
 # Components that serve /metrics, and those of the application that do not.
 WITH, WITHOUT = {"web", "worker", "beat", "relay"}, {"migrate", "smoke-test"}
@@ -211,6 +212,13 @@ def test_the_exporter_is_one_and_knows_every_queue(chart: Chart) -> None:
 def test_the_exporter_has_an_image_of_its_own_whatever_the_applications_is(chart: Chart) -> None:
     values = {"exporter": {"enabled": True}, "image": {"digest": f"sha256:{'0' * 64}"}}
     assert chart.render(values=values).pod("exporter").main["image"] == "danihodovic/celery-exporter:0.12.2"
+
+
+@pytest.mark.covers(78)
+def test_the_exporter_reaches_redis_and_is_reached_by_prometheus(chart: Chart) -> None:
+    objects = chart.render(values={"exporter": {"enabled": True}})
+    assert targets(objects, "exporter") == {"dns", "redis"}
+    assert objects.one("NetworkPolicy", "exporter")["spec"]["ingress"] == [PROMETHEUS]
 
 
 @pytest.mark.covers(81)
