@@ -15,6 +15,7 @@ import yaml
 
 from tests.chart.charts import FULL, NAMESPACE, Chart, Objects
 from tests.chart.test_network import PROMETHEUS, targets
+from tests.cluster import alerts
 
 # Components that serve /metrics, and those of the application that do not.
 WITH, WITHOUT = {"web", "worker", "beat", "relay"}, {"migrate", "smoke-test"}
@@ -143,6 +144,10 @@ def test_every_alert_reaches_the_operator(chart: Chart) -> None:
         assert {key: value for key, value in its.items() if key != "expr"} == {
             key: value for key, value in mine.items() if key != "expr"
         }
+
+
+def test_the_alerts_that_are_tried_on_a_cluster_are_there(chart: Chart) -> None:
+    assert set(alerts.MADE) <= {rule.get("alert") for rule in rules(written(chart))}
 
 
 def test_alerts_are_about_the_releases_namespace_alone(chart: Chart) -> None:

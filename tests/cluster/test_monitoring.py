@@ -7,16 +7,15 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import httpx
 import pytest
-import yaml
 
 from config.queues import Queue
 from deploy.dashboards.panels import FOLDER
 from deploy.kind import token
-from deploy.kind.names import CHART, NAMESPACE, URL
+from deploy.kind.names import NAMESPACE, URL
+from tests.cluster.alerts import BEAT_SILENT, DEAD_LETTERS_GROW, NO_CONSUMER, written
 from tests.cluster.conftest import Images
 from tests.cluster.kube import Kube
 from tests.cluster.polling import wait_for
@@ -37,8 +36,7 @@ RARE = {
     "jobs_redispatched_total",
     "jobs_dispatch_failures_total",
 }
-# Alerts, by what breaks here. Seconds within which they fire, and stop firing.
-NO_CONSUMER, BEAT_SILENT, DEAD_LETTERS_GROW = "JobsQueueNotConsumed", "JobsBeatSilent", "JobsDeadLettersGrowing"
+# Seconds within which an alert fires, and stops firing.
 FIRES, STOPS = 180, 180
 # How many make the alert.
 DEAD_LETTERS = 5
@@ -52,13 +50,6 @@ for _ in range(5):
     plain.delay()
     app.send_task("probe.nobody_knows_this", queue="default")
 """
-
-
-def alerts() -> list[dict[str, Any]]:
-    """Every alert, as it is written."""
-    files = sorted((CHART / "alerts").glob("*.yaml"))
-    groups = [group for path in files for group in yaml.safe_load(path.read_text())["groups"]]
-    return [rule for group in groups for rule in group["rules"] if "alert" in rule]
 
 
 @dataclass(frozen=True)
@@ -176,19 +167,19 @@ def test_every_query_of_a_dashboard_returns_series(
 
 @pytest.mark.covers(44)
 def test_every_alert_is_evaluated_without_an_error(loaded: Stack, prometheus: Prometheus) -> None:
-    written = sorted(alert["alert"] for alert in alerts())
-    assert len(written) >= 15
+    names = sorted(alert["alert"] for alert in written())
+    assert len(names) >= 15
 
     def faults() -> dict[str, str]:
         seen = {rule["name"]: rule["lastError"] or rule["health"] for rule in prometheus.alerts(NAMESPACE)}
-        return {name: seen.get(name, "not there") for name in written if seen.get(name) != "ok"}
+        return {name: seen.get(name, "not there") for name in names if seen.get(name) != "ok"}
 
     wait_for(lambda: not faults(), 60, what="every alert is evaluated", seen=lambda _: faults())
 
 
 @pytest.mark.covers(44)
 def test_every_metric_that_an_alert_reads_is_there(loaded: Stack, prometheus: Prometheus) -> None:
-    read = {metric for alert in alerts() for metric in METRIC.findall(alert["expr"])}
+    read = {metric for alert in written() for metric in METRIC.findall(alert["expr"])}
     known = prometheus.metrics() | {"up"}
     unknown = {metric for metric in read if not KUBE_STATE.match(metric) and bare(metric) not in known}
     assert not unknown, "read by an alert and described by no target"

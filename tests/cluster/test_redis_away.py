@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import pytest
 
+from tests.cluster.alerts import REDIS_AWAY
 from tests.cluster.away import Away
 from tests.cluster.prometheus import Prometheus
 from tests.cluster.stack import done_exactly_once
 
-REDIS_AWAY = "JobsRedisUnreachable"
 # Seconds within which the alert stops.
 STOPS = 180
 
