@@ -138,6 +138,10 @@ def test_nobody_else_reaches_a_workers_metrics(kube: Kube, images: Images) -> No
 
 
 def test_keda_tells_what_it_counts_by_the_releases_namespace(stack: Stack, prometheus: Prometheus) -> None:
+    assert {one["labels"]["container"]: one["health"] for one in prometheus.targets("keda")} == {
+        "keda-operator": "up",
+        "keda-metrics-apiserver": "up",
+    }
     of = f'keda_scaler_metrics_value{{namespace="{NAMESPACE}",scaler="composite-metric"}}'
     wait_for(lambda: len(prometheus.query(of)) >= len(Queue), FOUND + 30, what="KEDA counts every queue",
              seen=lambda _: prometheus.series("keda_scaler_metrics_value"))  # fmt: skip
