@@ -97,8 +97,8 @@ coverage-rows: .venv/.test ## which rows of the coverage list have no test
 tools: ## helm, kustomize, kind, promtool and actionlint: what is not on PATH goes into .local/bin
 	@$(PYTHON) deploy/tools/install.py
 
-helm: ## of these only what tests need: Helm 4 and 3, and actionlint
-	@$(PYTHON) deploy/tools/install.py helm helm3 actionlint
+helm: ## of these only what tests need: Helm 4 and 3, promtool, and actionlint
+	@$(PYTHON) deploy/tools/install.py helm helm3 promtool actionlint
 
 cosign: ## cosign, which signs what is published
 	@$(PYTHON) deploy/tools/install.py cosign
@@ -108,10 +108,10 @@ grype: ## grype, which scans images
 
 ## Kubernetes
 
-kind-up: .venv/.cluster ## a cluster in Docker with the whole stack on it; again: bring it up to date
+kind-up: .venv/.cluster ## a cluster in Docker with the whole stack on it, or what changed: make kind-up MONITORING=1
 	@$(KIND) up
 
-kind-test: .venv/.cluster ## the cluster's tests, on what `make kind-up` made
+kind-test: .venv/.cluster ## the cluster's tests, on what `make kind-up MONITORING=1` made
 	@$(PYTEST) tests/cluster
 
 kind-load: .venv/.cluster ## fill a queue and draw how its workers scale: make kind-load JOBS=500
@@ -129,8 +129,9 @@ format: .venv/.test ## format and mend what can be mended
 	$(RUN)ruff check --fix-only .
 	$(RUN)ruff format .
 
-docs: .venv/.test ## write anew what is generated: docs/settings.md, docs/openapi.yaml
+docs: .venv/.test ## write anew what is generated: docs/settings.md, docs/openapi.yaml, the chart's dashboards
 	@$(RUN)python docs/generate.py
+	@env PYTHONPATH=app:. $(RUN)python -m deploy.dashboards
 	@$(SPECTACULAR) --validate --fail-on-warn --file docs/openapi.yaml
 
 lock: ## choose the newest versions that pyproject.toml allows

@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console
 
 from benchmarks import enqueue, footprint, latency, report, table, throughput
+from benchmarks.contenders import OURS, OURS_EVENTS, OURS_PLAIN, OURS_PLAIN_EVENTS
 from benchmarks.servers import Servers, servers
 from benchmarks.work import Kind
 
@@ -19,9 +20,11 @@ def footprints(at: Servers, rounds: int) -> dict[str, Any]:
     return {"seconds": seconds, "MiB": sizes}
 
 
+EVENTS = [OURS, OURS_EVENTS, OURS_PLAIN, OURS_PLAIN_EVENTS]
 PARTS: dict[str, Callable[[Servers, int], Any]] = {
     "noop": lambda at, rounds: throughput.measure(at, Kind.NOOP, rounds),
     "short": lambda at, rounds: throughput.measure(at, Kind.SHORT, rounds),
+    "events": lambda at, rounds: throughput.measure(at, Kind.NOOP, rounds, EVENTS),
     "many": enqueue.measure_many,
     "single": enqueue.measure_single,
     "outage": enqueue.measure_outage,

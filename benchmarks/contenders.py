@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from benchmarks.servers import ROOT, Servers
@@ -80,6 +80,10 @@ class Contender:
 OURS = Contender("ours, prefork", ("benchmarks.ours", "prefork"), queue=Queue.DEFAULT)
 OURS_THREADS = Contender("ours, 8 threads", ("benchmarks.ours", "threads"), queue=Queue.IO)
 OURS_PLAIN = Contender("ours, a plain task", ("benchmarks.ours", "plain"), queue=Queue.DEFAULT)
+# What celery-exporter asks of workers.
+_EVENTS = {"WORKER_EVENTS": "true"}
+OURS_EVENTS = replace(OURS, name="ours, prefork, with events", variables=_EVENTS)
+OURS_PLAIN_EVENTS = replace(OURS_PLAIN, name="ours, a plain task, with events", variables=_EVENTS)
 _CELERY = ("celery", "--quiet", "--app=benchmarks.rivals.plain_celery", "worker", "--concurrency=2")
 CELERY = Contender("Celery's defaults, plain TCP", ("benchmarks.rivals.plain_celery",), worker=_CELERY)
 CELERY_RELIABLE = Contender(

@@ -9,7 +9,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks import enqueue, footprint
-from benchmarks.contenders import CELERY, OURS, OURS_PLAIN, PROCRASTINATE
+from benchmarks.contenders import CELERY, OURS, OURS_EVENTS, OURS_PLAIN, OURS_PLAIN_EVENTS, PROCRASTINATE
 
 ROOT = Path(__file__).resolve().parents[1]
 FIGURES = Path(__file__).with_name("figures.json")
@@ -49,6 +49,18 @@ def rates(series: Series, bases: dict[str, str]) -> str:
 
 def noop(series: Series) -> str:
     return rates(series, {"against procrastinate": PROCRASTINATE.name, "against Celery's defaults": CELERY.name})
+
+
+def events(series: Series) -> str:
+    """With Celery's events against without, round by round."""
+    return rows(
+        ["", "per second", "with events", "ratio"],
+        [
+            [base.name, spread(series[base.name]), spread(series[with_events.name]),
+             spread(ratios(series, with_events.name, base.name), 2)]
+            for base, with_events in ((OURS, OURS_EVENTS), (OURS_PLAIN, OURS_PLAIN_EVENTS))
+        ],
+    )  # fmt: skip
 
 
 def many(series: Series) -> str:
@@ -98,6 +110,7 @@ def table(series: Series) -> str:
 TABLES: dict[str, Callable[[Any], str]] = {
     "noop": noop,
     "short": noop,
+    "events": events,
     "many": many,
     "single": single,
     "outage": outage,

@@ -13,6 +13,23 @@ from .queues import Queue
 _LISTS = tuple(f"~{queue}" for queue in Queue)
 _SENDING = ("+lpush", "+llen", "+lindex", "+hlen", "+multi", "+exec")
 
+# Asks workers by remote control and hears their events. It looks for redelivery under Celery's own names, where nothing
+# of ours is.
+_WATCHING = (
+    *(f"%R{pattern}" for pattern in _LISTS),
+    "~unacked",
+    "~unacked_index",
+    "~unacked_mutex",
+    "~_kombu.binding*",
+    "~*.celery.pidbox",
+    "~celeryev.*",
+    "&*",
+    "+@connection",
+    *("+llen", "+brpop", "+del", "+multi", "+exec", "+set", "+get", "+sadd", "+srem", "+smembers"),
+    *("+zadd", "+zrange", "+zrangebyscore", "+time", "+evalsha", "+script|load", "+script|exists"),
+    *("+publish", "+psubscribe", "+punsubscribe"),
+)
+
 ROLES: dict[str, tuple[str, ...]] = {
     # Web and beat send, and look at how much waits.
     "web": (*_LISTS, "%R~unacked:*", "+@connection", *_SENDING),
@@ -51,22 +68,8 @@ ROLES: dict[str, tuple[str, ...]] = {
         "+@connection",
         *("+eval", "+type", "+llen", "+hlen", "+zcard", "+scard"),
     ),
-    # Flower asks workers by remote control and hears their events. It looks for redelivery under Celery's own names,
-    # where nothing of ours is.
-    "flower": (
-        *(f"%R{pattern}" for pattern in _LISTS),
-        "~unacked",
-        "~unacked_index",
-        "~unacked_mutex",
-        "~_kombu.binding*",
-        "~*.celery.pidbox",
-        "~celeryev.*",
-        "&*",
-        "+@connection",
-        *("+llen", "+brpop", "+del", "+multi", "+exec", "+set", "+get", "+sadd", "+srem", "+smembers"),
-        *("+zadd", "+zrange", "+zrangebyscore", "+time", "+evalsha", "+script|load", "+script|exists"),
-        *("+publish", "+psubscribe", "+punsubscribe"),
-    ),
+    "flower": _WATCHING,
+    "exporter": _WATCHING,
     # An operator with redis-cli.
     "admin": ("~*", "&*", "+@all"),
 }

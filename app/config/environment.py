@@ -137,6 +137,9 @@ class Environment(BaseSettings):
         description="bytes: the pod's memory limit, of which each prefork child may take an equal share with the main "
         "process; no limit when unset",
     )
+    worker_events: bool = Field(
+        default=False, description="true or false: whether the worker publishes Celery's events, for celery-exporter"
+    )
     job_lease: Seconds = Field(
         default=30, description="seconds that a worker may be silent before its attempts are given up"
     )

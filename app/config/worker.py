@@ -31,7 +31,8 @@ def worker_arguments() -> list[str]:
         "--optimization=fair",
         "--without-mingle",
         "--without-gossip",
-        "--without-heartbeat",
+        # Whoever counts events takes a worker without heartbeats for dead.
+        *([] if settings.CELERY_WORKER_SEND_TASK_EVENTS else ["--without-heartbeat"]),
         f"--loglevel={settings.LOG_LEVEL}",
     ]
 

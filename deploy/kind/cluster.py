@@ -92,5 +92,5 @@ def read(place: str) -> str:
     except (urllib.error.URLError, OSError) as error:
         raise StackError(
             f"{place} cannot be read ({getattr(error, 'reason', None) or error}); "
-            "KEDA_MANIFEST and METRICS_SERVER_MANIFEST can name a file or another URL"
+            "KEDA_MANIFEST, METRICS_SERVER_MANIFEST and PROMETHEUS_OPERATOR_MANIFEST can name a file or another URL"
         ) from None

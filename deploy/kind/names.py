@@ -8,7 +8,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 CHART = ROOT / "deploy" / "helm" / "django-celery"
 CONFIG = ROOT / "deploy" / "kind" / "cluster.yaml"
+PROMETHEUS = ROOT / "deploy" / "kind" / "prometheus.yaml"
 VALUES = ROOT / "deploy" / "kind" / "values.yaml"
+# Laid over them where there is a Prometheus.
+VALUES_WITH_MONITORING = ROOT / "deploy" / "kind" / "monitoring.yaml"
 # What a checkout remembers of its cluster.
 FOLDER = ROOT / ".local" / "kind"
 
@@ -30,5 +33,11 @@ METRICS_SERVER_MANIFEST = os.environ.get(
     "METRICS_SERVER_MANIFEST",
     "https://github.com/kubernetes-sigs/metrics-server/releases/download/v0.9.0/components.yaml",
 )
+PROMETHEUS_OPERATOR_MANIFEST = os.environ.get(
+    "PROMETHEUS_OPERATOR_MANIFEST",
+    "https://github.com/prometheus-operator/prometheus-operator/releases/download/v0.85.0/bundle.yaml",
+)
+# Whether `make kind-up` brings Prometheus too.
+MONITORING = os.environ.get("MONITORING", "") not in ("", "0")
 # Empty: the image that kind itself was released with.
 KIND_NODE_IMAGE = os.environ.get("KIND_NODE_IMAGE", "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from deploy.kind import monitoring
 from deploy.kind.names import CHART, NAMESPACE, RELEASE, VALUES
 from deploy.kind.programs import helm
 
@@ -15,7 +16,7 @@ IN = ("--namespace", NAMESPACE)
 def install(image: str, *values: Path) -> None:
     """Install the chart with an image, or bring the release to it; wait until every pod is ready."""
     repository, _, tag = image.rpartition(":")
-    files = [argument for path in (VALUES, *values) for argument in ("--values", str(path))]
+    files = [argument for path in (VALUES, *monitoring.values(), *values) for argument in ("--values", str(path))]
     image_is = ("--set", f"image.repository={repository}", "--set-string", f"image.tag={tag}")
     helm("upgrade", "--install", RELEASE, str(CHART), *IN, *files, *image_is, "--wait", "--timeout", PATIENCE)
 

@@ -4,8 +4,17 @@ from __future__ import annotations
 
 import time
 
-from deploy.kind import cluster, programs, release, token
-from deploy.kind.names import CLUSTER, CONTEXT, KEDA_MANIFEST, METRICS_SERVER_MANIFEST, NAMESPACE, URL
+from deploy.kind import cluster, monitoring, programs, release, token
+from deploy.kind.names import (
+    CLUSTER,
+    CONTEXT,
+    KEDA_MANIFEST,
+    METRICS_SERVER_MANIFEST,
+    MONITORING,
+    NAMESPACE,
+    PROMETHEUS_OPERATOR_MANIFEST,
+    URL,
+)
 from devstack.console import say, step
 
 REPORT = '{"type": "reports.airports_per_state", "payload": {}}'
@@ -25,6 +34,11 @@ def up() -> int:
         cluster.install_metrics_server(METRICS_SERVER_MANIFEST)
     with step("KEDA"):
         cluster.install_keda(KEDA_MANIFEST)
+    if MONITORING:
+        with step("Prometheus operator"):
+            monitoring.install_operator(PROMETHEUS_OPERATOR_MANIFEST)
+        with step("Prometheus"):
+            monitoring.install_prometheus()
     with step("install the chart and wait for its pods"):
         cluster.make_namespace()
         release.install(image)
@@ -54,4 +68,9 @@ def _welcome(current: str, seconds: float) -> None:
     say("see what runs,")
     say(f"  kubectl --context {CONTEXT} --namespace {NAMESPACE} get pods,scaledobjects,hpa")
     say("and watch a queue scale from nothing and back:")
-    say("  make kind-load\n")
+    say("  make kind-load")
+    if monitoring.is_there():
+        where = f"--context {CONTEXT} --namespace {monitoring.NAMESPACE}"
+        say("Prometheus, at http://localhost:9090 for as long as this runs:")
+        say(f"  kubectl {where} port-forward service/{monitoring.SERVICE} {monitoring.PORT}")
+    say("")

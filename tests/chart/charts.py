@@ -22,7 +22,8 @@ ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "deploy" / "helm" / "django-celery"
 # Scenarios by name: the chart's own, and what `make kind-up` installs.
 SCENARIOS = {path.stem: path for path in sorted((FOLDER / "ci").glob("*.yaml"))} | {
-    "kind": ROOT / "deploy" / "kind" / "values.yaml"
+    "kind": ROOT / "deploy" / "kind" / "values.yaml",
+    "kind-monitoring": ROOT / "deploy" / "kind" / "monitoring.yaml",
 }
 RELEASE, NAMESPACE = "demo", "jobs"
 FULL = f"{RELEASE}-django-celery"

@@ -70,10 +70,14 @@ CONTRADICTIONS: list[tuple[dict[str, Any], str]] = [
     ({"application": {"celery": "tasks"}}, "such an image has no relay, set relay.enabled=false"),
     ({"application": {"celery": "tasks"}}, "web is enabled without a command; set web.command"),
     ({"application": {"celery": "tasks"}}, "migrations are enabled without both commands; set migrations.command"),
+    (
+        {"application": {"celery": "tasks"}, "monitoring": {"discovery": "operator"}},
+        "alerts read this project's metrics, set monitoring.rules.enabled=false",
+    ),
     ({"application": {"celery": "tasks"}}, "smokeTest is enabled without a command; set smokeTest.command"),
     (
         {"workers": {"heavy": {"autoscaling": {"max": 20}}}},
-        "the pods may hold 555 database connections and postgresql.maxConnections is 500; raise it, or lower",
+        "the pods may hold 556 database connections and postgresql.maxConnections is 500; raise it, or lower",
     ),
 ]
 
@@ -99,14 +103,14 @@ def test_every_contradiction_has_a_test(chart: Chart) -> None:
 
 def test_the_chart_counts_database_connections_as_they_are_held(chart: Chart) -> None:
     # Twice: 10 pods of 2 children and a guard for three sets, 10 of 8 threads and a guard, 4 web pods of 2 x 8 threads.
-    # And relay, beat, migrations, smoke test, and 3 that PostgreSQL keeps.
-    needed = 2 * (3 * 10 * 3 + 10 * 9 + 4 * 16) + 7
+    # And relay and its metrics, beat, migrations, smoke test, and 3 that PostgreSQL keeps.
+    needed = 2 * (3 * 10 * 3 + 10 * 9 + 4 * 16) + 8
     assert "may hold" in chart.refusal(values={"postgresql": {"maxConnections": needed - 1}})
     assert chart.render(values={"postgresql": {"maxConnections": needed}})
 
 
 def test_sets_with_a_fixed_number_are_counted_by_it(chart: Chart) -> None:
     # One pod each: three of 2 children and a guard, one of 8 threads and a guard, one of web.
-    needed = 2 * (3 * 3 + 9 + 16) + 7
+    needed = 2 * (3 * 3 + 9 + 16) + 8
     assert "may hold" in chart.refusal("small", values={"postgresql": {"maxConnections": needed - 1}})
     assert chart.render("small", values={"postgresql": {"maxConnections": needed}})

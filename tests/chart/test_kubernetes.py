@@ -14,7 +14,7 @@ from tests.chart.charts import SCENARIOS, Chart, Object
 # The lowest of Chart.yaml's kubeVersion, and the newest that there are schemas of.
 VERSIONS = ("1.33", kubernetes_validate.latest_version())
 # Their schemas come with their own releases; the cluster's dry run looks at them.
-CUSTOM = ("keda.sh/", "cert-manager.io/", "gateway.networking.k8s.io/")
+CUSTOM = ("keda.sh/", "cert-manager.io/", "gateway.networking.k8s.io/", "monitoring.coreos.com/")
 
 
 def distinct(chart: Chart) -> list[tuple[str, Object]]:
@@ -56,4 +56,9 @@ def test_custom_resources_name_versions_that_are_served(chart: Chart) -> None:
         for one in chart.render(scenario)
         if one["apiVersion"].startswith(CUSTOM)
     }
-    assert versions == {"keda.sh/v1alpha1", "cert-manager.io/v1", "gateway.networking.k8s.io/v1"}
+    assert versions == {
+        "keda.sh/v1alpha1",
+        "cert-manager.io/v1",
+        "gateway.networking.k8s.io/v1",
+        "monitoring.coreos.com/v1",
+    }

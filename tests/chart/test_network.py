@@ -8,6 +8,16 @@ import pytest
 
 from tests.chart.charts import FULL, SCENARIOS, Chart, Object, Objects, Pod
 
+# Who is let in for metrics, and where, by default.
+PROMETHEUS = {
+    "ports": [{"port": "metrics"}],
+    "from": [
+        {
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}},
+            "podSelector": {"matchLabels": {"app.kubernetes.io/name": "prometheus"}},
+        }
+    ],
+}
 # To whom each component connects.
 SERVERS = {
     "web": {"dns", "redis", "postgresql"},
@@ -98,16 +108,28 @@ def test_those_who_may_reach_a_server_have_its_label(chart: Chart) -> None:
 
 
 @pytest.mark.covers(78)
-def test_nobody_connects_to_workers_beat_or_the_relay(chart: Chart) -> None:
-    objects = chart.render("everything")
-    for name in ("worker-io", "worker-heavy", "beat", "relay", "migrate", "smoke-test"):
+def test_nobody_but_prometheus_connects_to_workers_beat_or_the_relay(chart: Chart) -> None:
+    for scenario in ("default", "everything"):
+        objects = chart.render(scenario)
+        for name in ("worker-io", "worker-heavy", "beat", "relay"):
+            assert objects.one("NetworkPolicy", name)["spec"]["ingress"] == [PROMETHEUS], name
+        for name in ("migrate", "smoke-test"):
+            assert "ingress" not in objects.one("NetworkPolicy", name)["spec"], name
+
+
+def test_prometheus_can_be_kept_out(chart: Chart) -> None:
+    values = {"exporter": {"enabled": True}, "networkPolicy": {"prometheus": []}}
+    objects = chart.render(values=values)
+    for name in ("worker-io", "beat", "relay", "exporter"):
         assert "ingress" not in objects.one("NetworkPolicy", name)["spec"], name
+    assert objects.one("NetworkPolicy", "web")["spec"]["ingress"] == [{"ports": [{"port": "http"}]}]
 
 
 def test_web_is_open_and_can_be_closed(chart: Chart) -> None:
-    (opened,) = chart.render().one("NetworkPolicy", "web")["spec"]["ingress"]
+    opened, metrics = chart.render().one("NetworkPolicy", "web")["spec"]["ingress"]
     assert opened == {"ports": [{"port": "http"}]}
-    (closed,) = chart.render("everything").one("NetworkPolicy", "web")["spec"]["ingress"]
+    assert metrics == PROMETHEUS
+    closed, _ = chart.render("everything").one("NetworkPolicy", "web")["spec"]["ingress"]
     assert closed["from"] == [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "ingress"}}}]
 
 
@@ -115,7 +137,9 @@ def test_flower_is_closed_and_can_be_opened(chart: Chart) -> None:
     closed = chart.render(values={"flower": {"enabled": True}}).one("NetworkPolicy", "flower")
     assert "ingress" not in closed["spec"]
     (opened,) = chart.render("everything").one("NetworkPolicy", "flower")["spec"]["ingress"]
-    assert opened["from"] == [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "ingress"}}}]
+    ingress = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "ingress"}}}
+    # Its metrics are on the port of its pages, and asked for there.
+    assert opened == {"ports": [{"port": "http"}], "from": [ingress, *PROMETHEUS["from"]]}
 
 
 @pytest.mark.covers(78)

@@ -28,6 +28,15 @@ OTHERWISE: dict[str, Any] = {
     "celery.autoscaling.engine": "hpa",
     "celery.maxUnavailable": 2,
     "workers.io.pool": "prefork",
+    # Which is off by default, and on where Flower is.
+    "flower.metrics": False,
+    "monitoring.port": 9300,
+    "monitoring.discovery": "none",
+    "monitoring.interval": "7s",
+    "monitoring.rules.interval": "7s",
+    "monitoring.rules.for": "7s",
+    "exporter.image.digest": f"sha256:{'1' * 64}",
+    "exporter.image.pullPolicy": "Always",
     "tls.source": "cert-manager",
     "tls.certManager.issuer": {"name": "other", "kind": "Issuer"},
     "tls.certManager.duration": "100h",
@@ -59,13 +68,14 @@ SHOWN_IN = {
     "postgresql.external": ["external"],
 }
 # Values that are lists or maps as Kubernetes has them: changed as a whole.
-WHOLE = ("resources", "startup", "readiness", "liveness", "behavior", "keda", "dns", "egress")
+WHOLE = ("resources", "startup", "readiness", "liveness", "behavior", "keda", "dns", "egress", "prometheus")
 # What values whose path ends so are changed to.
 BY_END: dict[str, Any] = {
     "workers.default": {"concurrency": 1},
     "image.pullSecrets": [{"name": "other"}],
-    "metrics": [{"type": "Pods"}],
+    "autoscaling.metrics": [{"type": "Pods"}],
     "parentRefs": [{"name": "other"}],
+    "networkPolicy.prometheus": [{"podSelector": {"matchLabels": {"app": "other"}}}],
     "networkPolicy.keda": [{"podSelector": {"matchLabels": {"app": "other"}}}],
     "keda": {"pollingInterval": 7, "cooldownPeriod": 7, "failureThreshold": 7},
     "resources": {"requests": {"cpu": "7m"}},
@@ -178,7 +188,8 @@ def test_the_schema_knows_every_value(chart: Chart) -> None:
     schema = json.loads((chart.folder / "values.schema.json").read_text())
     defaults = yaml.safe_load((chart.folder / "values.yaml").read_text())
     assert schema["properties"].keys() - {"global"} == defaults.keys()
-    for name in ("web", "beat", "relay", "flower", "migrations", "smokeTest", "redis", "postgresql", "tls", "image"):
+    for name in ("web", "beat", "relay", "flower", "exporter", "monitoring", "migrations", "smokeTest", "redis",
+                 "postgresql", "tls", "image"):  # fmt: skip
         known = schema["properties"][name]
         known = schema["definitions"][known["$ref"].rpartition("/")[2]] if "$ref" in known else known
         assert known["additionalProperties"] is False
@@ -197,6 +208,8 @@ def test_misspelt_values_are_refused(chart: Chart) -> None:
         {"redis": {"persistence": {"sice": "1Gi"}}},
         {"tls": {"verify": False}},
         {"networkPolicy": {"allow": []}},
+        {"monitoring": {"prot": 9100}},
+        {"exporter": {"replicas": 2}},
     ]
     for values in misspelt:
         assert "schema" in chart.refusal(values=values), values
@@ -223,6 +236,9 @@ def test_values_that_cannot_be_are_refused(chart: Chart) -> None:
         {"redis": {"rules": {"admin": "+@all"}}},
         {"image": {"digest": "latest"}},
         {"postgresql": {"maxConnections": 5}},
+        {"monitoring": {"port": 80}},
+        {"monitoring": {"discovery": "consul"}},
+        {"monitoring": {"interval": "often"}},
     ]
     for values in impossible:
         assert "schema" in chart.refusal(values=values), values

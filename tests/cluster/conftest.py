@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from deploy.kind import cluster, programs, release, token
+from deploy.kind import cluster, monitoring, programs, release, token
 from deploy.kind.names import NAMESPACE, RELEASE
 from devstack.errors import StackError
 from tests.cluster import kube as kubes
 from tests.cluster.away import Away
 from tests.cluster.kube import Kube
+from tests.cluster.prometheus import Prometheus
 from tests.cluster.report import situation
 from tests.cluster.stack import Stack
 
@@ -23,7 +24,7 @@ HERE = Path(__file__).parent
 # Seconds that a test may take, the scenario that it looks at included.
 TIMEOUT = 1200
 # In this order: what needs a quiet release before what leaves it busy, and the ten minutes without Redis at the end.
-ORDER = ["install", "manifests", "security", "scaling", "idle", "eviction", "outages", "schedules",
+ORDER = ["install", "manifests", "security", "scaling", "idle", "eviction", "monitoring", "outages", "schedules",
          "faults", "foreign", "flower", "upgrade", "release", "redis_away"]  # fmt: skip
 
 FIGURES: dict[str, str] = {}
@@ -85,7 +86,9 @@ def cluster_is_there() -> None:
     except StackError as error:
         pytest.exit(str(error), returncode=1)
     if not kubes.is_there():
-        pytest.exit("there is no cluster; make it with `make kind-up`", returncode=1)
+        pytest.exit("there is no cluster; make it with `make kind-up MONITORING=1`", returncode=1)
+    if not monitoring.is_there():
+        pytest.exit("the cluster has no Prometheus; add it with `make kind-up MONITORING=1`", returncode=1)
 
 
 @pytest.fixture(scope="session")
@@ -125,6 +128,12 @@ def stack(images: Images, request: pytest.FixtureRequest) -> Iterator[Stack]:
 def kube(stack: Stack) -> Kube:
     """Its objects."""
     return stack.kube
+
+
+@pytest.fixture(scope="session")
+def prometheus(cluster_is_there: None) -> Prometheus:
+    """The cluster's Prometheus."""
+    return Prometheus()
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Flower, with nothing to show."""
+"""Flower, with nothing to show: behind a login, read-only, and reached by nobody whom no value lets in."""
 
 from __future__ import annotations
 
@@ -14,16 +14,20 @@ from tests.cluster.conftest import HERE
 from tests.cluster.kube import Kube, namespace
 
 NAMESPACE = "flower"
+# Prints an answer's status, and a refusal's words: method, URL, and perhaps who asks.
 ASK = """
 import sys, urllib.error, urllib.request
-request = urllib.request.Request("http://localhost:5555/api/workers")
-if len(sys.argv) > 1:
-    request.add_header("Authorization", sys.argv[1])
+method, url, *login = sys.argv[1:]
+request = urllib.request.Request(url, method=method, data=b"" if method == "POST" else None)
+for value in login:
+    request.add_header("Authorization", value)
 try:
-    print(urllib.request.urlopen(request, timeout=10).status)
+    print(urllib.request.urlopen(request, timeout=5).status)
 except urllib.error.HTTPError as error:
-    print(error.code)
+    print(error.code, error.read(100).decode())
 """
+LOCAL = "http://localhost:5555"
+CLIENTS = "REDISCLI_AUTH=$(cat /run/redis/admin) redis-cli -s /run/redis/redis.sock --user admin CLIENT LIST"
 
 
 @pytest.fixture(scope="module")
@@ -45,11 +49,48 @@ def test_flower_is_ready_without_any_worker(flower: Kube) -> None:
     assert flower.pods("worker") == []
 
 
-@pytest.mark.covers(43)
-def test_flower_answers_nobody_without_a_password(flower: Kube) -> None:
+def ask(flower: Kube, method: str, path: str, *login: str) -> str:
+    """What Flower answers to its own pod."""
     [pod] = flower.ready("flower")
-    assert flower.exec(pod.metadata.name, "python", "-c", ASK) == "401"
+    return flower.exec(pod.metadata.name, "python", "-c", ASK, method, f"{LOCAL}{path}", *login)
+
+
+def login(flower: Kube) -> str:
     secret = flower.core.read_namespaced_secret(f"{flower.full}-secrets", NAMESPACE).data
     password = base64.b64decode(secret["flower-password"]).decode()
-    login = base64.b64encode(f"flower:{password}".encode()).decode()
-    assert flower.exec(pod.metadata.name, "python", "-c", ASK, f"Basic {login}") != "401"
+    return f"Basic {base64.b64encode(f'flower:{password}'.encode()).decode()}"
+
+
+@pytest.mark.covers(43)
+def test_flower_answers_nobody_without_a_password(flower: Kube) -> None:
+    assert ask(flower, "GET", "/api/workers").split()[0] == "401"
+    assert ask(flower, "GET", "/api/workers", login(flower)) == "200"
+
+
+@pytest.mark.covers(43)
+def test_flower_only_shows(flower: Kube) -> None:
+    known = login(flower)
+    for path in ("/api/worker/shutdown/any@where", "/api/task/async-apply/jobs.run", "/api/task/revoke/any"):
+        assert ask(flower, "POST", path, known) == "403 Read only mode is enabled", path
+
+
+@pytest.mark.covers(43, 78)
+def test_nobody_whom_no_value_lets_in_reaches_what_flower_shows_without_a_password(flower: Kube) -> None:
+    """In its own pod /metrics and /healthcheck answer anybody; a pod beside it comes as far as none of them."""
+    for path in ("/metrics", "/healthcheck"):
+        assert ask(flower, "GET", path) == "200", path
+    [pod] = flower.ready("flower")
+    with flower.visitor(pod.spec.containers[0].image, {"app": "stranger"}) as stranger:
+        for path in ("/metrics", "/healthcheck", "/"):
+            url = f"http://{pod.status.pod_ip}:5555{path}"
+            answer = flower.try_exec(stranger, "python", "-c", ASK, "GET", url)
+            assert answer.code != 0, f"{path}: {answer}"
+            assert "URLError" in answer.complaint or "timed out" in answer.complaint, answer
+
+
+@pytest.mark.covers(43, 81)
+def test_flower_is_logged_in_at_redis_as_itself(flower: Kube) -> None:
+    clients = flower.exec(f"{flower.full}-redis-0", "sh", "-c", CLIENTS, container="redis").splitlines()
+    users = {word.removeprefix("user=") for line in clients for word in line.split() if word.startswith("user=")}
+    assert "flower" in users
+    assert users <= {"flower", "admin", "default"}, "default is who has not logged in, as a probe does"

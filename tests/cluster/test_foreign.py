@@ -13,6 +13,7 @@ from deploy.kind.programs import helm
 from tests.cluster.conftest import Images
 from tests.cluster.kube import Kube, namespace
 from tests.cluster.polling import wait_for
+from tests.cluster.prometheus import Prometheus
 from tests.cluster.timeline import Timeline
 
 VALUES = Path(__file__).parent / "foreign" / "values.yaml"
@@ -80,6 +81,18 @@ def test_its_queue_scales_from_0_to_1_and_back_to_0(
     figures["seconds until a foreign image's queue had a worker, and until none"] = (
         f"{up:.0f} and {time.time() - began:.0f}"
     )
+
+
+@pytest.mark.covers(44)
+def test_the_exporter_counts_its_tasks_and_knows_its_queues(
+    foreign: Kube, run: tuple[Timeline, float], prometheus: Prometheus
+) -> None:
+    of = f'namespace="{NAMESPACE}",container="exporter"'
+    wait_for(lambda: prometheus.values(f"up{{{of}}} == 1"), 60, what="the exporter is a target and up")
+    begun = f'sum(celery_task_started_total{{{of},name="project.burn"}}) >= 1'
+    wait_for(lambda: prometheus.values(begun), 120, what="a task that began is counted")
+    known = prometheus.series(f"celery_queue_length{{{of}}}")
+    assert {one["queue_name"] for one in known} == {"slow_work", "busy"}
 
 
 @pytest.mark.covers(73)

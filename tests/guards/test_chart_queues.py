@@ -14,6 +14,8 @@ from config.queues import Lane, Queue
 from tests.chart.charts import FOLDER, FULL, Chart, Pod
 
 MEND = "change deploy/helm/django-celery/values.yaml, or app/config/queues.py: the chart and the code must say the same"
+# What brings those who do not have a user always.
+EVERY_ROLE = {"flower": {"enabled": True}, "exporter": {"enabled": True}}
 ROLES = {"web": "web", "worker": "worker", "beat": "beat", "relay": "relay"}
 
 
@@ -60,7 +62,7 @@ def test_hard_limit_and_redelivery_follow_as_in_the_code(chart: Chart, limit: in
 
 @pytest.mark.covers(81)
 def test_what_each_role_may_do_in_redis_is_what_the_code_says(chart: Chart) -> None:
-    lines = chart.render(values={"flower": {"enabled": True}}).one("ConfigMap", "redis")["data"]["roles"].splitlines()
+    lines = chart.render(values=EVERY_ROLE).one("ConfigMap", "redis")["data"]["roles"].splitlines()
     said = {role: set(rules.split()) for role, rules in (line.split(" ", 1) for line in lines)}
     mend = "change deploy/helm/django-celery/files/redis/roles, or app/config/acl.py: the two must say the same"
     assert said == {role: set(rules) for role, rules in acl.ROLES.items()}, mend
@@ -69,7 +71,7 @@ def test_what_each_role_may_do_in_redis_is_what_the_code_says(chart: Chart) -> N
 @pytest.mark.covers(81)
 def test_redis_starts_with_the_user_file_that_the_code_would_write(chart: Chart, tmp_path: Path) -> None:
     """The chart's own script, run here in a folder that stands for the container's root."""
-    data = chart.render(values={"flower": {"enabled": True}}).one("ConfigMap", "redis")["data"]
+    data = chart.render(values=EVERY_ROLE).one("ConfigMap", "redis")["data"]
     passwords = {role: f"a {role}'s $(password) \\n" for role in acl.ROLES}
     for folder in ("etc/redis", "run/redis", "run/passwords"):
         (tmp_path / folder).mkdir(parents=True)
@@ -126,7 +128,7 @@ def lay_files(pod: Pod, root: Path) -> None:
 def test_every_variable_that_the_chart_sets_is_one_that_the_application_reads(chart: Chart) -> None:
     others = {"DJANGO_SETTINGS_MODULE", "HOME"}
     for scenario in ("default", "existing-secrets", "external", "kind"):
-        for pod in chart.render(scenario).application_pods():
+        for pod in chart.render(scenario, values={"exporter": {"enabled": True}}).application_pods():
             names = {name.removesuffix("_FILE").lower() for name in pod.env.keys() - others}
             assert names <= environment.Environment.model_fields.keys(), pod.name
 

@@ -6,10 +6,12 @@ import os
 import socket
 import time
 
+from celery import shared_task
 from pydantic import BaseModel, Field
 
 from config.queues import Queue
 from jobs.patience import patiently
+from jobs.policies import Retry, Transient
 from jobs.registry import NoPayload, job
 from jobs.running import RunningJob
 
@@ -57,6 +59,17 @@ def eat(job: RunningJob, payload: Work) -> None:
     while True:
         # Written to, for memory that nobody touches costs nothing.
         eaten.append(b"x" * 4_000_000)
+
+
+@job(queue=Queue.DEFAULT, payload=Work, retry=Retry(attempts=2, first=1))
+def fail(job: RunningJob, payload: Work) -> None:
+    """Fail as often as it is tried."""
+    raise Transient("as it was asked to")
+
+
+@shared_task(runs_on=Queue.DEFAULT)
+def plain() -> None:
+    """A task that is no job."""
 
 
 @job(queue=Queue.CRITICAL, payload=NoPayload)

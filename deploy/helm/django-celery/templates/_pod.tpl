@@ -1,5 +1,6 @@
 {{/*
-The pod of everything that runs the application's image: web, workers, beat, relay, flower, migrations, smoke test.
+The pod of everything that runs the application's image: web, workers, beat, relay, flower, migrations, smoke test. And
+of the exporter, which is given the same variables.
 
 Takes a dict:
   root          the chart's context
@@ -13,11 +14,13 @@ Takes a dict:
   health        whether it has a folder for the files that probes look at
   env           further variables, a map
   command       the command where values name none
+  metrics       whether its main container serves /metrics
   ports, lifecycle, gracePeriod, restartPolicy, image, volumes, volumeMounts
 */}}
 {{- define "pod.template" -}}
 {{- $root := .root -}}
 {{- $_ := set . "database" (and .database (include "names.hasDatabase" $root)) -}}
+{{- include "monitoring.expose" . -}}
 {{- $pod := mergeOverwrite (deepCopy $root.Values.pod) (deepCopy (.values.pod | default dict)) -}}
 metadata:
   labels:
@@ -138,7 +141,11 @@ securityContext:
 {{- end -}}
 
 {{- define "pod.image" -}}
-{{- $image := mergeOverwrite (deepCopy .root.Values.image) (.image | default dict) -}}
+{{- $image := deepCopy .root.Values.image -}}
+{{- /* One by one: merging would leave the application's digest where another image has none. */ -}}
+{{- range $name, $value := .image -}}
+{{- $_ := set $image $name $value -}}
+{{- end -}}
 {{- $tag := $image.tag | default .root.Chart.AppVersion -}}
 image: {{ ternary (printf "%s:%s%s" $image.repository $tag ($image.suffix | default "")) (printf "%s@%s" $image.repository $image.digest) (empty $image.digest) | quote }}
 imagePullPolicy: {{ $image.pullPolicy }}

@@ -116,6 +116,9 @@ what mends it.
 {{- if and .Values.migrations.enabled (or (not .Values.migrations.command) (not .Values.migrations.wait.command)) }}
 - "application.celery is set, and migrations are enabled without both commands; set migrations.command and migrations.wait.command, or migrations.enabled=false"
 {{- end }}
+{{- if and (eq .Values.monitoring.discovery "operator") .Values.monitoring.rules.enabled (not .Values.monitoring.port) }}
+- "application.celery is set, and monitoring.rules are enabled without monitoring.port; alerts read this project's metrics, set monitoring.rules.enabled=false"
+{{- end }}
 {{- if and .Values.smokeTest.enabled (not .Values.smokeTest.command) }}
 - "application.celery is set, and smokeTest is enabled without a command; set smokeTest.command, or smokeTest.enabled=false"
 {{- end }}
@@ -128,11 +131,11 @@ what mends it.
 
 {{/*
 Connections to PostgreSQL at most: a worker's children and its guard have one each, web's threads too. Twice, for a
-rollout starts the new pods before the old ones have drained. Then relay, beat, migrations and the smoke test, and 3
-that PostgreSQL keeps for administrators.
+rollout starts the new pods before the old ones have drained. Then the relay's two, one of them for its metrics, beat,
+migrations and the smoke test, and 3 that PostgreSQL keeps for administrators.
 */}}
 {{- define "validate.connections" -}}
-{{- $sum := 7 }}
+{{- $sum := 8 }}
 {{- range include "workers.all" . | fromYaml }}
 {{- $sum = add $sum (mul 2 (int .most) (add 1 (int .concurrency))) }}
 {{- end }}

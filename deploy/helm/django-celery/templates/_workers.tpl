@@ -65,5 +65,8 @@ queued / {{ $jobs }}
 - --prefetch-multiplier=1
 - --without-mingle
 - --without-gossip
+{{- if .root.Values.exporter.enabled }}
+- --task-events
+{{- end }}
 - --loglevel=INFO
 {{- end -}}

@@ -9,6 +9,9 @@
 {{- if .Values.flower.enabled }}
 - flower
 {{- end }}
+{{- if .Values.exporter.enabled }}
+- exporter
+{{- end }}
 {{- end -}}
 
 {{/*
