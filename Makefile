@@ -14,7 +14,7 @@ SPECTACULAR := env DJANGO_SETTINGS_MODULE=config.settings.test $(RUN)python app/
 .PHONY: help demo up down worker shell redis-cli psql servers \
 	test faults soak check format-check lint types imports guards coverage-rows tools helm \
 	kind-up kind-test kind-load kind-down bench \
-	format docs lock clean
+	format docs site lock clean
 # Two targets at once would install into one .venv.
 .NOTPARALLEL:
 
@@ -107,9 +107,12 @@ format: .venv/.test ## format and mend what can be mended
 	$(RUN)ruff check --fix-only .
 	$(RUN)ruff format .
 
-docs: .venv/.test ## write anew what is generated: docs/settings.md, docs/openapi.yaml
+docs: .venv/.test ## write anew what is generated: docs/settings.md, docs/values.md, docs/openapi.yaml
 	@$(RUN)python docs/generate.py
 	@$(SPECTACULAR) --validate --fail-on-warn --file docs/openapi.yaml
+
+site: .venv/.test ## the documents as a site, in .local/site; a link that leads nowhere is an error
+	@env NO_MKDOCS_2_WARNING=1 $(RUN)mkdocs build --strict
 
 lock: ## choose the newest versions that pyproject.toml allows
 	@$(UV) lock --upgrade
