@@ -11,7 +11,7 @@ COMMITTED := tests/contract/test_api_openapi.py::test_the_committed_document_is_
 SPECTACULAR := env DJANGO_SETTINGS_MODULE=config.settings.test $(RUN)python app/manage.py spectacular
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down worker shell redis-cli psql servers \
+.PHONY: help demo up down worker shell redis-cli psql servers compose-secrets \
 	test faults soak check format-check lint types imports guards coverage-rows tools helm \
 	kind-up kind-test kind-load kind-down bench \
 	format docs site lock clean
@@ -46,6 +46,9 @@ psql: .venv/.local ## psql in the running stack's database
 
 servers: .venv/.local ## find Redis and PostgreSQL, install what is missing
 	@$(DEVSTACK) servers
+
+compose-secrets: .venv/.local ## passwords and certificates for compose.yaml, into .local/compose
+	@$(DEVSTACK) compose-secrets
 
 ## Check
 
