@@ -14,7 +14,7 @@ SPECTACULAR := env DJANGO_SETTINGS_MODULE=config.settings.test $(RUN)python app/
 .PHONY: help demo up down worker shell redis-cli psql servers compose-secrets \
 	test faults soak check format-check lint types imports guards coverage-rows tools helm \
 	kind-up kind-test kind-load kind-down bench \
-	format docs site lock clean
+	format migrations docs site lock clean
 # Two targets at once would install into one .venv.
 .NOTPARALLEL:
 
@@ -109,6 +109,9 @@ bench: .venv/.bench ## measure against others (half an hour), write docs/perform
 format: .venv/.test ## format and mend what can be mended
 	$(RUN)ruff check --fix-only .
 	$(RUN)ruff format .
+
+migrations: .venv/.local ## write the migrations that changed models need
+	@env DJANGO_SETTINGS_MODULE=config.settings.test $(RUN)python -W ignore::RuntimeWarning app/manage.py makemigrations
 
 docs: .venv/.test ## write anew what is generated: docs/settings.md, docs/values.md, docs/openapi.yaml
 	@$(RUN)python docs/generate.py
