@@ -17,11 +17,13 @@ from tests.polling import wait_for
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "tutorial.md"
+# What its sections are about.
+APP, ON_A_CLUSTER = "An app", "On Kubernetes"
 LEFT_BEHIND = (".git", ".venv", ".local", ".ruff_cache", ".pytest_cache", ".hypothesis", "__pycache__", "staticfiles")
 # Commands that change nothing: asked again until the answer is the one that the page shows.
 QUESTION = re.compile(r"^(?:api|k get) (?!-d)[^\n]+$")
-# Seconds until it must be: three rounds of the tutorial's retry, or a worker from nothing.
-PATIENCE = 60
+# Seconds until it must be: many rounds of the tutorial's retry.
+PATIENCE = 60.0
 ANYTHING = "…"
 
 
@@ -73,8 +75,9 @@ def checkout(folder: Path) -> Path:
 class Reader:
     """Goes through blocks in order. What the page leaves open (`export TOKEN=…`) is filled in from `known`."""
 
-    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, environment: Mapping[str, str], patience: float = PATIENCE) -> None:
         self.folder = folder
+        self._patience = patience
         self.known: dict[str, str] = {}
         self._environment = dict(environment)
         self._shell = folder / ".shell"
@@ -137,7 +140,7 @@ class Reader:
             return shown(block, self._printed)
 
         try:
-            wait_for(look, PATIENCE if is_question(asked) else 0, what=f"{block} is the answer to {asked}")
+            wait_for(look, self._patience if is_question(asked) else 0, what=f"{block} is the answer to {asked}")
         except AssertionError as error:
             raise AssertionError(f"{error}\nexpected:\n{block.text}\nlast:\n{self._printed}") from None
 

@@ -13,9 +13,8 @@ from django.conf import settings
 
 from devstack.processes import Process
 from tests.polling import wait_for
-from tests.tutorial import PAGE, ROOT, Block, Reader, blocks, checkout, clean_environment, contains, shown
+from tests.tutorial import ON_A_CLUSTER, PAGE, ROOT, Block, Reader, blocks, checkout, clean_environment, contains, shown
 
-ON_A_CLUSTER = "On Kubernetes"
 PAGES_BLOCKS = blocks(PAGE.read_text())
 UP, DOWN, DEMO = "make up\n", "make down\n", "make demo\n"
 
