@@ -129,7 +129,7 @@ format: .venv/.test ## format and mend what can be mended
 	$(RUN)ruff check --fix-only .
 	$(RUN)ruff format .
 
-docs: .venv/.test ## write anew what is generated: docs/settings.md, docs/openapi.yaml, the chart's dashboards
+docs: .venv/.test ## write anew what is generated: docs/settings.md, metrics.md, openapi.yaml, the chart's dashboards
 	@$(RUN)python docs/generate.py
 	@env PYTHONPATH=app:. $(RUN)python -m deploy.dashboards
 	@$(SPECTACULAR) --validate --fail-on-warn --file docs/openapi.yaml

@@ -1,7 +1,7 @@
 """Write the pages of `docs/` that code knows best: `python docs/generate.py`, or `make docs`.
 
-`settings.md` is made from `config.environment.Environment`, `metrics.md` from what the code declares.
-(`openapi.yaml`, the other generated file, is written by drf-spectacular.) A guard test fails when what is committed is not what would be
+`settings.md` is made from `config.environment.Environment`, `metrics.md` from what the code declares. (`openapi.yaml`,
+the other generated file, is written by drf-spectacular.) A guard test fails when what is committed is not what would be
 written.
 """
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from django.conf import settings
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics
 from prometheus_client.metrics import MetricWrapperBase
 
 M = TypeVar("M", Counter, Gauge)
@@ -40,6 +40,9 @@ class Declared:
     roles: tuple[str, ...]
     metric: MetricWrapperBase | None
 
+
+# They would double the series, and nobody asks for them.
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 # By name, in the order in which they are documented.
 DECLARED: dict[str, Declared] = {}

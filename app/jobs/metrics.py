@@ -51,7 +51,7 @@ REDISPATCHED = counter(
 ATTEMPTS = counter(
     "jobs_attempts_total",
     "Attempts by their end: succeeded, failed (to be tried again), dead (not to be), lost (to be tried again), "
-    "released, cancelled, waiting (for children), limited (by a rate limit). Those of vanished workers are the relay's.",
+    "released, cancelled, waiting (for children), limited (by a rate limit). The relay counts for vanished workers.",
     [*JOB, "end"],
     WORKER,
     RELAY,

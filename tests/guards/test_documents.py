@@ -11,7 +11,7 @@ import pytest
 from config.environment import Environment
 from config.problems import Code
 from config.queues import Queue
-from docs.generate import SETTINGS, settings_page
+from docs.generate import METRICS, SETTINGS, metrics_page, settings_page
 from jobs.instance import INSTANCE_VARIABLE
 from jobs.states import Reason
 from tests import coverage_rows
@@ -42,6 +42,11 @@ def is_gone(path: str) -> bool:
 
 
 @pytest.mark.covers(67)
+@pytest.mark.covers(44)
+def test_the_tables_of_metrics_are_the_generated_ones() -> None:
+    assert METRICS.read_text() == metrics_page(), f"{place(METRICS)} is out of date; write it anew: make docs"
+
+
 def test_the_table_of_settings_is_the_generated_one() -> None:
     assert SETTINGS.read_text() == settings_page(), f"{place(SETTINGS)} is out of date; write it anew: make docs"
 
