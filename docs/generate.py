@@ -33,7 +33,7 @@ exit code 2 and one line per fault: the variable, what it was, what it must be. 
 
 `DJANGO_SETTINGS_MODULE` has no default outside of `manage.py` (there: `config.settings.local`). It must be
 `config.settings.production`, or `local` or `test` beside it. `JOB_WORKER_INSTANCE` is set by a worker for its own
-children; setting it by hand has no effect.
+children, and `PROMETHEUS_MULTIPROC_DIR` by web for its processes; setting them by hand has no effect.
 
 | variable | default | it must be |
 |---|---|---|

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 # Read by prometheus_client when it is first imported: each process then counts in files of that folder.
-VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
 
 def make(port: int) -> Path:
@@ -16,11 +16,11 @@ def make(port: int) -> Path:
     folder = Path(tempfile.gettempdir(), f"jobs-metrics-{port}")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700)
-    os.environ[VARIABLE] = str(folder)
+    os.environ[FOLDER_VARIABLE] = str(folder)
     return folder
 
 
 def remove() -> None:
     """At the end of the process that made it."""
-    if folder := os.environ.get(VARIABLE):
+    if folder := os.environ.get(FOLDER_VARIABLE):
         shutil.rmtree(folder, ignore_errors=True)

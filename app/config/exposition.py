@@ -33,7 +33,7 @@ def serve(role: str) -> None:
     if settings.METRICS_PORT is None or _server is not None:
         return
     registry = CollectorRegistry()
-    if countfiles.VARIABLE in os.environ:
+    if countfiles.FOLDER_VARIABLE in os.environ:
         registry.register(FromFiles(role))
     else:
         for metric in declared_metrics(role):

@@ -13,7 +13,8 @@ from django.db import transaction
 from django.utils import timezone
 from pydantic import ValidationError
 
-from . import metrics, outcomes, registry
+from . import outcomes, registry
+from .counting import count_attempt
 from .dispatch import publish
 from .instance import instance, lane, thread_of_attempt
 from .limits import RateLimit, take_slot
@@ -50,7 +51,7 @@ def run(job_id: UUID) -> bool:
         outcome = perform(job, limits.time_limit)
         took = time.monotonic() - began
         if patiently(lambda: finish(job, outcome), until=until):
-            metrics.count_attempt(job, outcome.event, outcome.reason, took)
+            count_attempt(job, outcome.event, outcome.reason, took)
         seconds = round(time.monotonic() - began, 3)
         log.info(f"job {outcome.event}", seconds=seconds, **outcome.facts)
     return True

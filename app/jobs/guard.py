@@ -24,7 +24,8 @@ from django.db import InterfaceError, OperationalError, connection
 from config.celery import JOB_TASK
 from config.queues import RELEASE_MARGIN, Lane
 
-from . import metrics, outcomes, registry
+from . import outcomes, registry
+from .counting import count_attempt
 from .dispatch import republish
 from .execution import drop_cancelled, finish
 from .models import Job
@@ -169,7 +170,7 @@ def release(instance: str) -> list[Job]:
         also=("started_at",),
     )
     for job in released:
-        metrics.count_attempt(job, EventKind.RELEASED)
+        count_attempt(job, EventKind.RELEASED)
     drop_cancelled(State.QUEUED, [job.id for job in released])
     return released
 
@@ -188,7 +189,7 @@ def settle(ended: Ended, instance: str) -> None:
     else:
         outcome = outcomes.lost(job, Reason.LOST, "the attempt's process vanished")
     if finish(job, outcome):
-        metrics.count_attempt(job, outcome.event, outcome.reason)
+        count_attempt(job, outcome.event, outcome.reason)
     facts = {"attempt": job.attempt, **outcome.facts}
     log.warning(f"job {outcome.event}", request_id=job.request_id, job_id=str(job.id), **facts)
 

@@ -1,10 +1,9 @@
-"""What the engine counts: jobs made and sent, and how attempts end."""
+"""What the engine counts: jobs made and sent, and how attempts end (`counting`)."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from prometheus_client import Counter as PrometheusCounter
 
@@ -19,15 +18,8 @@ from config.metrics import (
     counter,
     gauge,
     histogram,
-    observe,
     on,
 )
-
-from . import registry
-from .states import EventKind, Reason
-
-if TYPE_CHECKING:
-    from .models import Job
 
 JOB = ["queue", "type"]
 
@@ -94,16 +86,6 @@ SWEPT = counter(
 REAPED = counter("jobs_reaped_total", "Attempts that the relay gave up: their lease ran out.", ["queue"], RELAY)
 LAST_ROUND = gauge("jobs_relay_last_round_timestamp_seconds", "When the relay last did a round to its end.", [], RELAY)
 
-FAILED = {EventKind.FAILED, EventKind.DEAD}
-AGAIN = {EventKind.FAILED, EventKind.LOST}
-LOST = {Reason.LOST, Reason.MEMORY}
-
-
-def type_label(name: str) -> str:
-    """The job type's own name, whatever alias the row has; one word for all that this version does not know."""
-    declared = registry.find(name)
-    return declared.name if declared else "(unknown)"
-
 
 def count_by_queue(metric: PrometheusCounter, queues: Iterable[str]) -> None:
     """Add one for each queue given, as often as it is given."""
@@ -116,24 +98,3 @@ def count_enqueued(made: Counter[tuple[str, str]]) -> None:
     """Count jobs that were made, by queue and type. Called after the commit."""
     for (queue, type_name), number in made.items():
         add(ENQUEUED, number, queue, type_name)
-
-
-def count_attempt(job: Job, event: EventKind, reason: str = "", seconds: float | None = None) -> None:
-    """Count an attempt that ended by `event` after its body took `seconds`, where anybody knows.
-
-    `job` is the attempt's row, with `started_at`; called by whoever wrote the end down, once.
-    """
-    if not on():
-        return
-    labels = (job.queue, type_label(job.type))
-    add(ATTEMPTS, 1, *labels, event.value)
-    if reason in LOST:
-        add(LOSSES, 1, *labels, reason)
-    elif event in FAILED:
-        add(FAILURES, 1, *labels, reason)
-    if event in AGAIN:
-        add(RETRIES, 1, *labels)
-    if job.attempt == 1 and job.started_at:
-        observe(WAIT, (job.started_at - job.run_at).total_seconds(), *labels)
-    if seconds is not None:
-        observe(RUN, seconds, *labels)

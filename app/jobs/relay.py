@@ -21,6 +21,7 @@ from config.metrics import on
 from config.queues import Queue
 
 from . import broker, dispatch, metrics, outcomes
+from .counting import count_attempt
 from .execution import expire, finish
 from .messages import Stamped
 from .models import Job
@@ -116,7 +117,7 @@ def reap() -> list[Job]:
             job, Reason.LOST, "the attempt's worker vanished", with_neighbours=neighbours[job.worker] > 1
         )
         if finish(job, outcome):
-            metrics.count_attempt(job, outcome.event, outcome.reason)
+            count_attempt(job, outcome.event, outcome.reason)
         facts = {"attempt": job.attempt, "worker": job.worker, **outcome.facts}
         log.warning(f"job {outcome.event}", request_id=job.request_id, job_id=str(job.id), **facts)
     metrics.count_by_queue(metrics.REAPED, (job.queue for job in silent))

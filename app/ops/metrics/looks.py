@@ -12,7 +12,7 @@ from django.db import connection
 
 from config.queues import Queue, find
 from jobs import broker
-from jobs.metrics import type_label
+from jobs.counting import type_label
 from jobs.selectors import queue_states
 from schedules.selectors import lateness
 
