@@ -135,7 +135,7 @@ format: .venv/.test ## format and mend what can be mended
 migrations: .venv/.local ## write the migrations that changed models need
 	@env DJANGO_SETTINGS_MODULE=config.settings.test $(RUN)python -W ignore::RuntimeWarning app/manage.py makemigrations
 
-docs: .venv/.test ## write anew what is generated: docs/settings.md, docs/values.md, docs/openapi.yaml, the chart's dashboards
+docs: .venv/.test ## write anew what is generated: docs/settings.md, metrics.md, values.md, openapi.yaml, the chart's dashboards
 	@$(RUN)python docs/generate.py
 	@env PYTHONPATH=app:. $(RUN)python -m deploy.dashboards
 	@$(SPECTACULAR) --validate --fail-on-warn --file docs/openapi.yaml

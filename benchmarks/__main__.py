@@ -10,7 +10,14 @@ from typing import Any
 from rich.console import Console
 
 from benchmarks import enqueue, footprint, latency, report, table, throughput
-from benchmarks.contenders import OURS, OURS_EVENTS, OURS_PLAIN, OURS_PLAIN_EVENTS
+from benchmarks.contenders import (
+    OURS,
+    OURS_EVENTS,
+    OURS_METRICS,
+    OURS_PLAIN,
+    OURS_PLAIN_EVENTS,
+    OURS_PLAIN_METRICS,
+)
 from benchmarks.servers import Servers, servers
 from benchmarks.work import Kind
 
@@ -21,10 +28,12 @@ def footprints(at: Servers, rounds: int) -> dict[str, Any]:
 
 
 EVENTS = [OURS, OURS_EVENTS, OURS_PLAIN, OURS_PLAIN_EVENTS]
+METRICS = [OURS, OURS_METRICS, OURS_PLAIN, OURS_PLAIN_METRICS]
 PARTS: dict[str, Callable[[Servers, int], Any]] = {
     "noop": lambda at, rounds: throughput.measure(at, Kind.NOOP, rounds),
     "short": lambda at, rounds: throughput.measure(at, Kind.SHORT, rounds),
     "events": lambda at, rounds: throughput.measure(at, Kind.NOOP, rounds, EVENTS),
+    "metrics": lambda at, rounds: throughput.measure(at, Kind.NOOP, rounds, METRICS),
     "many": enqueue.measure_many,
     "single": enqueue.measure_single,
     "outage": enqueue.measure_outage,

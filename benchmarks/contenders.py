@@ -13,6 +13,7 @@ from benchmarks.servers import ROOT, Servers
 from benchmarks.work import Kind
 from config.queues import Queue
 from devstack.application import Role
+from devstack.ports import free_port
 from devstack.processes import Process, stop_together
 
 # Seconds without a new trace after which a run is given up.
@@ -84,6 +85,10 @@ OURS_PLAIN = Contender("ours, a plain task", ("benchmarks.ours", "plain"), queue
 _EVENTS = {"WORKER_EVENTS": "true"}
 OURS_EVENTS = replace(OURS, name="ours, prefork, with events", variables=_EVENTS)
 OURS_PLAIN_EVENTS = replace(OURS_PLAIN, name="ours, a plain task, with events", variables=_EVENTS)
+# As in a pod that Prometheus asks.
+_METRICS = {"METRICS_PORT": str(free_port())}
+OURS_METRICS = replace(OURS, name="ours, prefork, with metrics", variables=_METRICS)
+OURS_PLAIN_METRICS = replace(OURS_PLAIN, name="ours, a plain task, with metrics", variables=_METRICS)
 _CELERY = ("celery", "--quiet", "--app=benchmarks.rivals.plain_celery", "worker", "--concurrency=2")
 CELERY = Contender("Celery's defaults, plain TCP", ("benchmarks.rivals.plain_celery",), worker=_CELERY)
 CELERY_RELIABLE = Contender(

@@ -9,7 +9,16 @@ from statistics import median
 from typing import Any
 
 from benchmarks import enqueue, footprint
-from benchmarks.contenders import CELERY, OURS, OURS_EVENTS, OURS_PLAIN, OURS_PLAIN_EVENTS, PROCRASTINATE
+from benchmarks.contenders import (
+    CELERY,
+    OURS,
+    OURS_EVENTS,
+    OURS_METRICS,
+    OURS_PLAIN,
+    OURS_PLAIN_EVENTS,
+    OURS_PLAIN_METRICS,
+    PROCRASTINATE,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 FIGURES = Path(__file__).with_name("figures.json")
@@ -53,14 +62,23 @@ def noop(series: Series) -> str:
 
 def events(series: Series) -> str:
     """With Celery's events against without, round by round."""
+    return extra(series, "with events", {OURS.name: OURS_EVENTS.name, OURS_PLAIN.name: OURS_PLAIN_EVENTS.name})
+
+
+def metrics(series: Series) -> str:
+    """Counting for Prometheus against not counting, round by round."""
+    return extra(series, "with metrics", {OURS.name: OURS_METRICS.name, OURS_PLAIN.name: OURS_PLAIN_METRICS.name})
+
+
+def extra(series: Series, head: str, pairs: dict[str, str]) -> str:
+    """What something that is added costs: each way of ours without and with it."""
     return rows(
-        ["", "per second", "with events", "ratio"],
+        ["", "per second", head, "ratio"],
         [
-            [base.name, spread(series[base.name]), spread(series[with_events.name]),
-             spread(ratios(series, with_events.name, base.name), 2)]
-            for base, with_events in ((OURS, OURS_EVENTS), (OURS_PLAIN, OURS_PLAIN_EVENTS))
+            [base, spread(series[base]), spread(series[more]), spread(ratios(series, more, base), 2)]
+            for base, more in pairs.items()
         ],
-    )  # fmt: skip
+    )
 
 
 def many(series: Series) -> str:
@@ -111,6 +129,7 @@ TABLES: dict[str, Callable[[Any], str]] = {
     "noop": noop,
     "short": noop,
     "events": events,
+    "metrics": metrics,
     "many": many,
     "single": single,
     "outage": outage,

@@ -34,13 +34,16 @@ ROLES: dict[str, tuple[str, ...]] = {
     # Web and beat send, and look at how much waits.
     "web": (*_LISTS, "%R~unacked:*", "+@connection", *_SENDING),
     "beat": (*_LISTS, "+@connection", *_SENDING),
-    # The relay also looks at the oldest messages and takes dead entries out of the in-flight hash.
+    # The relay also looks at the oldest messages, takes dead entries out of the in-flight hash, sends messages of tasks
+    # that were unknown again, and tells Prometheus how Redis is.
     "relay": (
         *_LISTS,
         "~unacked:*",
         "~unacked_index:*",
+        "~unknown:*",
         "+@connection",
         *_SENDING,
+        *("+info", "+lmove"),
         *("+lrange", "+hvals", "+hmget", "+hdel", "+zrange", "+zcard", "+zrem"),
     ),
     # Workers take and give back; pidbox is Celery's remote control.
@@ -49,12 +52,13 @@ ROLES: dict[str, tuple[str, ...]] = {
         "~unacked:*",
         "~unacked_index:*",
         "~unacked_mutex:*",
+        "~unknown:*",
         "~_kombu.binding*",
         "~*.celery.pidbox",
         "&*",
         "+@connection",
         *_SENDING,
-        *("+brpop", "+rpop", "+rpush", "+del", "+exists", "+expire", "+pexpire"),
+        *("+ltrim", "+brpop", "+rpop", "+rpush", "+del", "+exists", "+expire", "+pexpire"),
         *("+hset", "+hget", "+hdel", "+zadd", "+zrem", "+zrange", "+zrangebyscore", "+zcard", "+zcount"),
         *("+sadd", "+srem", "+smembers", "+sismember", "+set", "+get"),
         *("+discard", "+watch", "+unwatch", "+eval", "+evalsha", "+script|load", "+script|exists"),

@@ -181,6 +181,15 @@ class Environment(BaseSettings):
     health_dir: Path | None = Field(
         default=None, description="a writable folder for the files that probes look at; no such files when unset"
     )
+    metrics_port: int | None = Field(
+        default=None,
+        ge=1,
+        le=65535,
+        description="the port on which Prometheus finds /metrics, of this process's own; nothing is counted when unset",
+    )
+    metrics_interval: Seconds = Field(
+        default=5, description="seconds between the relay's looks at what it tells Prometheus of queues and servers"
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="DEBUG, INFO, WARNING or ERROR"
     )

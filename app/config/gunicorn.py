@@ -4,6 +4,7 @@ import gc
 import os
 from typing import Any
 
+from . import countfiles
 from .environment import load
 from .logs import logging_settings
 
@@ -23,8 +24,26 @@ keepalive = 75
 # Its heartbeat file must not wait for a disk.
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108
 
+if _env.metrics_port:
+    # Before the application is loaded, and prometheus_client with it.
+    countfiles.make(_env.metrics_port)
+
 
 def when_ready(server: Any) -> None:
     """Keep what is loaded by now out of the collector, so that the processes go on sharing its pages."""
+    from . import exposition
+
+    exposition.serve("web")
     gc.collect()
     gc.freeze()
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    """The first process alone answers Prometheus."""
+    from . import exposition
+
+    exposition.leave()
+
+
+def on_exit(server: Any) -> None:
+    countfiles.remove()

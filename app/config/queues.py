@@ -32,6 +32,8 @@ class Lane:
     pool: Pool
     concurrency: int
     time_limit: int
+    # How long work may wait before somebody should look.
+    target: int = 120
     grace: int | None = None
 
     @property
@@ -86,6 +88,7 @@ class Queue(StrEnum):
             pool="prefork",
             concurrency=2,
             time_limit=30,
+            target=10,
         ),
     )
     DEFAULT = (
@@ -106,6 +109,7 @@ class Queue(StrEnum):
             pool="threads",
             concurrency=8,
             time_limit=2 * 60,
+            target=5 * 60,
         ),
     )
     HEAVY = (
@@ -116,6 +120,7 @@ class Queue(StrEnum):
             pool="prefork",
             concurrency=2,
             time_limit=30 * 60,
+            target=15 * 60,
         ),
     )
 

@@ -20,6 +20,9 @@ from config.celery import JOB_TASK
 # So many of the oldest waiting messages are read to tell how old a message in the list can be.
 OLDEST_READ = 200
 
+# Of each queue's messages that name no known task.
+UNKNOWN_KEPT = 1_000
+
 BrokerError = (RedisError, OSError)
 
 
@@ -110,6 +113,27 @@ def remove(queue: str, tags: list[str]) -> None:
     pipe: Any = client().pipeline()
     pipe.zrem(f"unacked_index:{queue}", *tags).hdel(f"unacked:{queue}", *tags)
     pipe.execute()
+
+
+def keep_unknown(queue: str, text: str) -> None:
+    """Keep a message that no worker can do anything with, beside the UNKNOWN_KEPT newest of its kind."""
+    pipe: Any = client().pipeline()
+    pipe.lpush(f"unknown:{queue}", text).ltrim(f"unknown:{queue}", 0, UNKNOWN_KEPT - 1)
+    pipe.execute()
+
+
+def unknown(queue: str) -> list[Message]:
+    """What was kept of the queue, oldest first."""
+    return [_message(text) for text in client().lrange(f"unknown:{queue}", 0, -1)][::-1]
+
+
+def send_unknown(queue: str) -> int:
+    """Put what was kept back into the queue, oldest first: this version's workers may know it. Returns how many."""
+    count = int(client().llen(f"unknown:{queue}"))
+    for sent in range(count):
+        if client().lmove(f"unknown:{queue}", queue, "RIGHT", "LEFT") is None:
+            return sent
+    return count
 
 
 def _message(text: str, *, envelope: bool = False) -> Message:

@@ -14,7 +14,7 @@ import structlog
 from django.conf import settings
 from django.db import connection
 
-from . import broker
+from . import broker, metrics
 from .messages import Stamped, message
 from .models import Job
 from .rows import rows_from
@@ -67,7 +67,10 @@ def republish(jobs: Sequence[Job]) -> int:
     requests = {job.id: job.request_id for job in jobs}
     for job in again:
         log.info("message sent again", request_id=requests[job.id], job_id=str(job.id))
-    return push(again)
+    sent = push(again)
+    if sent == len(again):
+        metrics.count_by_queue(metrics.REDISPATCHED, (job.queue for job in again))
+    return sent
 
 
 def stamp(job_ids: list[UUID], *, undispatched: bool = False, numbers: dict[UUID, int] | None = None) -> list[Stamped]:
@@ -101,6 +104,7 @@ def push(jobs: Sequence[Stamped]) -> int:
         except broker.BrokerError as error:
             _paused_until = time.monotonic() + settings.DISPATCH_PAUSE
             _unstamp(ordered[start:])
+            metrics.count_by_queue(metrics.DISPATCH_FAILURES, (job.queue for job in ordered[start:]))
             log.warning("broker unreachable, the relay will dispatch", jobs=len(ordered) - start, error=str(error))
             return start
     return len(ordered)

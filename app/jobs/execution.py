@@ -14,6 +14,7 @@ from django.utils import timezone
 from pydantic import ValidationError
 
 from . import outcomes, registry
+from .counting import count_attempt
 from .dispatch import publish
 from .instance import instance, lane, thread_of_attempt
 from .limits import RateLimit, take_slot
@@ -48,7 +49,9 @@ def run(job_id: UUID) -> bool:
         log.info("job started")
         began = time.monotonic()
         outcome = perform(job, limits.time_limit)
-        patiently(lambda: finish(job, outcome), until=until)
+        took = time.monotonic() - began
+        if patiently(lambda: finish(job, outcome), until=until):
+            count_attempt(job, outcome.event, outcome.reason, took)
         seconds = round(time.monotonic() - began, 3)
         log.info(f"job {outcome.event}", seconds=seconds, **outcome.facts)
     return True
@@ -69,7 +72,7 @@ def claim(job_id: UUID) -> Job | None:
             "started_at": SQL("coalesce(started_at, now())"),
             "lease_expires_at": now(settings.JOB_LEASE),
         },
-        also=("payload", "checkpoint", "progress", "slot_at"),
+        also=("payload", "checkpoint", "progress", "slot_at", "started_at"),
     )
     if taken:
         return taken[0]

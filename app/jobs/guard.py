@@ -25,6 +25,7 @@ from config.celery import JOB_TASK
 from config.queues import RELEASE_MARGIN, Lane
 
 from . import outcomes, registry
+from .counting import count_attempt
 from .dispatch import republish
 from .execution import drop_cancelled, finish
 from .models import Job
@@ -166,7 +167,10 @@ def release(instance: str) -> list[Job]:
         came_from=State.RUNNING,
         where={"worker": instance},
         changes={**UNHELD, "lease_expires_at": now(settings.JOB_LEASE), "reason": Reason.RELEASED},
+        also=("started_at",),
     )
+    for job in released:
+        count_attempt(job, EventKind.RELEASED)
     drop_cancelled(State.QUEUED, [job.id for job in released])
     return released
 
@@ -184,7 +188,8 @@ def settle(ended: Ended, instance: str) -> None:
         outcome = outcomes.lost(job, Reason.MEMORY, "the attempt ran out of memory")
     else:
         outcome = outcomes.lost(job, Reason.LOST, "the attempt's process vanished")
-    finish(job, outcome)
+    if finish(job, outcome):
+        count_attempt(job, outcome.event, outcome.reason)
     facts = {"attempt": job.attempt, **outcome.facts}
     log.warning(f"job {outcome.event}", request_id=job.request_id, job_id=str(job.id), **facts)
 

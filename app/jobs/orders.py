@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,9 +19,10 @@ import structlog
 from django.db import connection, transaction
 from pydantic import BaseModel, ValidationError
 
+from config.metrics import on
 from config.storable import unstorable
 
-from . import registry
+from . import metrics, registry
 from .dispatch import deliver
 from .ids import uuid7
 from .messages import Stamped
@@ -226,6 +228,10 @@ def _insert(rows: list[dict[str, Any]], returned: tuple[str, ...]) -> list[tuple
         """,  # noqa: S608  # names of columns, never values
         [State.SCHEDULED, State.QUEUED, json.dumps(rows), EventKind.CREATED],
     )
+    if on():
+        ids = {str(row[0]) for row in made}
+        new = Counter((row["queue"], row["type"]) for row in rows if row["id"] in ids)
+        transaction.on_commit(partial(metrics.count_enqueued, new))
     if stamped := [Stamped(*row[:4]) for row in made if row[2]]:
         transaction.on_commit(partial(deliver, stamped, began))
     return made

@@ -42,6 +42,11 @@ class Outcome:
     picture: dict[str, Any] | None = None
 
     @property
+    def reason(self) -> str:
+        """Why, where the event alone does not say."""
+        return str(self.changes.get("reason", Reason.NONE))
+
+    @property
     def facts(self) -> dict[str, Any]:
         """What the event says."""
         return {key: self.changes[key] for key in ("reason", "error") if self.changes.get(key)}

@@ -17,9 +17,11 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
+from config.metrics import on
 from config.queues import Queue
 
-from . import broker, dispatch, outcomes
+from . import broker, dispatch, metrics, outcomes
+from .counting import count_attempt
 from .execution import expire, finish
 from .messages import Stamped
 from .models import Job
@@ -53,13 +55,16 @@ class Relay:
             stamped = sweep() if mine else []
             if mine and self._may_reap():
                 reap()
-        dispatch.push(stamped)
+        if dispatch.push(stamped) == len(stamped):
+            metrics.count_by_queue(metrics.SWEPT, (one.queue for one in stamped))
         if mine and time.monotonic() - self._looked_at >= settings.DISPATCH_OVERDUE / 6:
             self._looked_at = time.monotonic()
             for queue in Queue:
                 # In this order: what a dead worker took and never claimed is missing once its entry is gone.
                 forget_dead_entries(queue)
                 dispatch.republish(missing_from_broker(queue))
+        if on():
+            metrics.LAST_ROUND.set_to_current_time()
 
     def _note_contact(self) -> None:
         """Remember since when the database has answered without a break. A freeze of this process is a break too."""
@@ -111,9 +116,11 @@ def reap() -> list[Job]:
         outcome = outcomes.lost(
             job, Reason.LOST, "the attempt's worker vanished", with_neighbours=neighbours[job.worker] > 1
         )
-        finish(job, outcome)
+        if finish(job, outcome):
+            count_attempt(job, outcome.event, outcome.reason)
         facts = {"attempt": job.attempt, "worker": job.worker, **outcome.facts}
         log.warning(f"job {outcome.event}", request_id=job.request_id, job_id=str(job.id), **facts)
+    metrics.count_by_queue(metrics.REAPED, (job.queue for job in silent))
     return silent
 
 

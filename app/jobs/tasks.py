@@ -8,6 +8,7 @@ from celery import shared_task
 from celery.exceptions import Ignore
 
 from config.celery import JOB_TASK
+from config.metrics import posted
 
 from .execution import run as run_job
 
@@ -18,10 +19,13 @@ from .execution import run as run_job
     # The row says what became of a lost attempt; redelivery by the broker would be a second opinion.
     reject_on_worker_lost=False,
     ignore_result=True,
+    # Of what it returns, the numbers of metrics, nothing may be cut off.
+    resultrepr_maxsize=1_000_000,
     Request="jobs.worker:JobRequest",
 )
-def run(job_id: str) -> None:
-    """Run the job, if this delivery is the one that gets it."""
+def run(job_id: str) -> str | None:
+    """Run the job, if this delivery is the one that gets it. Returns what its process has counted meanwhile."""
     if not run_job(UUID(job_id)):
         # Celery remembers the ids of successes and would not cancel a running twin of this message at a cold stop.
         raise Ignore
+    return posted()

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import ast
+import json
 import os
 import socket
 from typing import Any
 from uuid import uuid4
 
+import structlog
 from celery import bootsteps, signals
 from celery.exceptions import WorkerLostError
+from celery.worker import state as celery_state
 from django.conf import settings
 
+from config import exposition, metrics
 from config.celery import app
 from config.deliveries import Delivery, error_of
 from config.memory import OutOfMemory
 
-from . import lifesigns
+from . import broker, lifesigns
 from .guard import Ended, Guard
 from .instance import INSTANCE_VARIABLE, instance, lane
+from .metrics import BUSY, SLOTS
 from .pulse import Pulse
 from .states import Reason
+
+log = structlog.get_logger(__name__)
 
 _guard: Guard | None = None
 
@@ -40,6 +48,14 @@ class JobRequest(Delivery):
             self._report(Reason.TIMEOUT)
         return super().on_timeout(soft, timeout)
 
+    def succeeded(self, returned: str, seconds: float) -> None:
+        """The row says how the attempt ended; what comes back are the numbers that its child has counted."""
+        if (posted := ast.literal_eval(returned)) is not None:
+            metrics.take_in(posted)
+
+    def count(self, end: str) -> None:
+        """Attempts are counted by whoever writes them down."""
+
     def _report(self, reason: Reason) -> None:
         if _guard:
             _guard.report(
@@ -56,7 +72,42 @@ class PulseStep(bootsteps.StartStopStep):
         Pulse(parent, lambda: _guard is not None and _guard.stuck).start()
 
 
-app.steps["worker"].add(PulseStep)
+class MetricsStep(bootsteps.StartStopStep):
+    """Answers Prometheus, from when the first children are forked, also while the broker is waited for."""
+
+    requires = ("celery.worker.components:Pool",)
+
+    def start(self, parent: Any) -> None:
+        SLOTS.labels(str(settings.WORKER_QUEUE)).set(lane().concurrency)
+        BUSY.labels(str(settings.WORKER_QUEUE)).set_function(lambda: len(celery_state.active_requests))
+        exposition.serve(metrics.WORKER)
+
+
+app.steps["worker"].update({PulseStep, MetricsStep})
+
+
+@signals.worker_process_init.connect
+def count_by_way_of_the_main_process(**_: Any) -> None:
+    """In each prefork child, also one that follows another later."""
+    exposition.leave()
+    metrics.use_outbox()
+
+
+@signals.task_unknown.connect
+@signals.task_rejected.connect
+def keep_unknown(message: Any, exc: Exception | None, **_: Any) -> None:
+    """A message that names no task, or none of this version: Celery has taken it off the queue, and nobody else will.
+
+    One that has another error is of a task that is known, and counted among its ends.
+    """
+    if exc is not None and not isinstance(exc, KeyError):
+        return
+    queue = str(settings.WORKER_QUEUE)
+    metrics.add(metrics.UNKNOWN, 1, queue)
+    try:
+        broker.keep_unknown(queue, json.dumps(message.serializable()) if message.headers else str(message.body))
+    except broker.BrokerError as error:
+        log.error("a message of an unknown task could not be kept", error=str(error))
 
 
 @signals.worker_init.connect

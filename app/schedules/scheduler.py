@@ -25,6 +25,10 @@ from django.db import InterfaceError, OperationalError, close_old_connections, c
 from django_celery_beat.models import PeriodicTask
 from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
 
+from config import exposition
+from config.metrics import BEAT, on
+
+from .metrics import LAST_TICK
 from .models import Schedule
 from .rules import Turn
 from .services import TurnRefused, advance, make_job, note_fault, rule_of
@@ -116,9 +120,12 @@ class JobScheduler(DatabaseScheduler):  # type: ignore[misc]
                 f"HEALTH_DIR was {str(settings.HEALTH_DIR)!r}, where no file can be written ({error.strerror}); it "
                 "must be a writable folder"
             ) from None
+        exposition.serve(BEAT)
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
         """Take the turn that is due next, if one is. Returns the seconds until there may be another."""
+        if on():
+            LAST_TICK.set_to_current_time()
         try:
             self._show_life()
         except OSError:

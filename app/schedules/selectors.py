@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -45,3 +46,15 @@ def next_turn(schedule: Schedule, now: datetime) -> datetime | None:
     """When its next turn is due; None while it is disabled."""
     found = rule(schedule)
     return found.following(now) if found and schedule.entry.enabled else None
+
+
+def lateness(now: datetime) -> Iterator[tuple[Schedule, float]]:
+    """Each enabled schedule, and for how many seconds the first turn that Beat has not taken has been due (or 0).
+
+    A rule that cannot be read is left out: Beat says so itself.
+    """
+    for schedule in Schedule.objects.filter(entry__enabled=True).select_related("entry__interval", "entry__crontab"):
+        if found := rule(schedule):
+            taken = schedule.entry.last_run_at
+            since = max(taken, schedule.in_force_since) if taken else schedule.in_force_since
+            yield schedule, max((now - found.following(since)).total_seconds(), 0)

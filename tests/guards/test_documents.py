@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from config.countfiles import FOLDER_VARIABLE
 from config.environment import Environment
 from config.problems import Code
 from config.queues import Queue
 from docs import values
-from docs.generate import SETTINGS, settings_page
+from docs.generate import METRICS, SETTINGS, metrics_page, settings_page
 from jobs.instance import INSTANCE_VARIABLE
 from jobs.states import Reason
 from tests import coverage_rows
@@ -43,6 +44,11 @@ def is_gone(path: str) -> bool:
 
 
 @pytest.mark.covers(67)
+@pytest.mark.covers(44)
+def test_the_tables_of_metrics_are_the_generated_ones() -> None:
+    assert METRICS.read_text() == metrics_page(), f"{place(METRICS)} is out of date; write it anew: make docs"
+
+
 def test_the_table_of_settings_is_the_generated_one() -> None:
     assert SETTINGS.read_text() == settings_page(), f"{place(SETTINGS)} is out of date; write it anew: make docs"
 
@@ -58,14 +64,18 @@ def test_the_table_of_values_is_the_generated_one() -> None:
 @pytest.mark.covers(67)
 def test_nothing_is_read_from_the_environment_past_its_one_reader() -> None:
     """A variable that is read elsewhere is neither checked nor in the table."""
-    known = {name.upper() for name in Environment.model_fields} | {"DJANGO_SETTINGS_MODULE", INSTANCE_VARIABLE}
+    known = {name.upper() for name in Environment.model_fields} | {
+        "DJANGO_SETTINGS_MODULE",
+        INSTANCE_VARIABLE,
+        FOLDER_VARIABLE,
+    }
     read = {
         f"{module.at(node)} reads {name}"
         for module in of_app()
         if module.name not in ("config.environment", "config.settings.test")
         for node in module.nodes()
         for name in variable_names(node)
-        if name not in known and name != "INSTANCE_VARIABLE"
+        if name not in known and name not in ("INSTANCE_VARIABLE", "FOLDER_VARIABLE")
     }
     assert not read, told(read, "add it to config.environment.Environment and read it from `env`")
 

@@ -18,3 +18,5 @@ JOB_RETENTION_DEAD_DAYS = env.job_retention_dead_days or env.job_retention_days
 JOB_RETENTION_CANCELLED_DAYS = env.job_retention_cancelled_days or env.job_retention_days
 FILE_MAX_BYTES = env.file_max_bytes
 HEALTH_DIR = env.health_dir
+METRICS_PORT = env.metrics_port
+METRICS_INTERVAL = env.metrics_interval

@@ -60,6 +60,14 @@ def check_tls() -> str:
     return place().handshake(_context(mode), "sslrootcert in DATABASE_URL", _ask_for_tls)
 
 
+def certificate() -> dict[str, Any] | None:
+    """What the server shows of itself; None where it is not verified. Raises Fault."""
+    mode = _database()["OPTIONS"].get("sslmode", "prefer")
+    if mode not in VERIFYING or str(_database()["HOST"]).startswith("/"):
+        return None
+    return place().shown(_context(mode), "sslrootcert in DATABASE_URL", _ask_for_tls)[1]
+
+
 def log_in() -> str:
     try:
         connection.ensure_connection()

@@ -25,6 +25,9 @@ TRIALS = {
     "llen": "{q}",
     "lindex": "{q} -1",
     "lrange": "{q} 0 0",
+    "lmove": "unknown:{q} {q} RIGHT LEFT",
+    "ltrim": "unknown:{q} 0 1",
+    "info": "",
     "rpush": "{q} x",
     "rpop": "{q}",
     "brpop": "{q} 1",
@@ -79,6 +82,11 @@ def findings(role: str) -> Iterator[Finding]:
             ("redis memory", check_memory),
         ]
     )
+
+
+def certificate() -> dict[str, Any] | None:
+    """What the server shows of itself. Raises Fault."""
+    return place().shown(_context(), "REDIS_CA_PATH")[1]
 
 
 def client() -> Any:
@@ -136,7 +144,7 @@ def trials(role: str) -> list[tuple[str, ...]]:
         for queue in queues
         if right[1:] in TRIALS
     }
-    without_key = ("eval", "evalsha", "publish", "time")
+    without_key = ("eval", "evalsha", "info", "publish", "time")
     return sorted(
         trial for trial in found if trial[0] in without_key or any(fnmatch(trial[1], pattern) for pattern in patterns)
     )

@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from ops.findings import Fault
 
@@ -57,12 +58,22 @@ class Place:
     def handshake(
         self, context: ssl.SSLContext, trust: str, before: Callable[[socket.socket], None] = lambda _: None
     ) -> str:
-        """Agree on TLS, after what the protocol asks for before. `trust` is the variable that names the authority."""
+        """Agree on TLS, and say how and for how long."""
+        version, certificate = self.shown(context, trust, before)
+        return f"{version}, {_life(certificate)}"
+
+    def shown(
+        self, context: ssl.SSLContext, trust: str, before: Callable[[socket.socket], None] = lambda _: None
+    ) -> tuple[str | None, dict[str, Any] | None]:
+        """Agree on TLS, after what the protocol asks for before: its version, and the server's certificate.
+
+        `trust` is the variable that names the authority.
+        """
         with self.open() as raw:
             before(raw)
             try:
                 with context.wrap_socket(raw, server_hostname=self.host) as secure:
-                    return f"{secure.version()}, {_life(secure.getpeercert())}"
+                    return secure.version(), secure.getpeercert()
             except ssl.SSLCertVerificationError as error:
                 reason = VERIFICATION.get(error.verify_code, error.verify_message)
                 raise Fault(

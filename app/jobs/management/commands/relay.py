@@ -12,6 +12,8 @@ from django.core.management.base import BaseCommand
 from django.db import InterfaceError, InternalError, OperationalError, connection
 from django.db.backends.signals import connection_created
 
+from config import exposition
+from config.metrics import RELAY
 from jobs import lifesigns
 from jobs.broker import BrokerError
 from jobs.relay import Relay
@@ -37,6 +39,7 @@ class Command(BaseCommand):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
         lifesigns.begin()
+        exposition.serve(RELAY)
         relay = Relay()
         log.info("relay started", interval=settings.RELAY_INTERVAL)
         while not stop.is_set():
