@@ -15,11 +15,11 @@ COMMITTED := tests/contract/test_api_openapi.py::test_the_committed_document_is_
 SPECTACULAR := env DJANGO_SETTINGS_MODULE=config.settings.test $(RUN)python app/manage.py spectacular
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down worker shell redis-cli psql servers \
+.PHONY: help demo up down worker shell redis-cli psql servers compose-secrets \
 	test faults soak check format-check lint types imports guards coverage-rows tools helm \
 	chart audit changelog \
 	kind-up kind-test kind-load kind-down bench \
-	format docs lock clean \
+	format migrations docs site lock clean \
 	release image image-scan publish-check publish-images publish-chart publish-notes cosign grype
 # Two targets at once would install into one .venv.
 .NOTPARALLEL:
@@ -52,6 +52,9 @@ psql: .venv/.local ## psql in the running stack's database
 
 servers: .venv/.local ## find Redis and PostgreSQL, install what is missing
 	@$(DEVSTACK) servers
+
+compose-secrets: .venv/.local ## passwords and certificates for compose.yaml, into .local/compose
+	@$(DEVSTACK) compose-secrets
 
 ## Check
 
@@ -129,9 +132,15 @@ format: .venv/.test ## format and mend what can be mended
 	$(RUN)ruff check --fix-only .
 	$(RUN)ruff format .
 
-docs: .venv/.test ## write anew what is generated: docs/settings.md, docs/openapi.yaml
+migrations: .venv/.local ## write the migrations that changed models need
+	@env DJANGO_SETTINGS_MODULE=config.settings.test $(RUN)python -W ignore::RuntimeWarning app/manage.py makemigrations
+
+docs: .venv/.test ## write anew what is generated: docs/settings.md, docs/values.md, docs/openapi.yaml
 	@$(RUN)python docs/generate.py
 	@$(SPECTACULAR) --validate --fail-on-warn --file docs/openapi.yaml
+
+site: .venv/.test ## the documents as a site, in .local/site; a link that leads nowhere is an error
+	@env NO_MKDOCS_2_WARNING=1 $(RUN)mkdocs build --strict
 
 lock: ## choose the newest versions that pyproject.toml allows
 	@$(UV) lock --upgrade

@@ -1,7 +1,8 @@
 """Write the pages of `docs/` that code knows best: `python docs/generate.py`, or `make docs`.
 
-`settings.md` is made from `config.environment.Environment`. (`openapi.yaml`, the other generated file, is written by
-drf-spectacular.) A guard test fails when what is committed is not what would be written.
+`settings.md` is made from `config.environment.Environment`, `values.md` from the chart's `values.yaml`. (The other
+generated file, `openapi.yaml`, is written by drf-spectacular.) A guard test fails when what is committed is not what
+would be written.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from pathlib import Path
 from pydantic.fields import FieldInfo
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "app"))
+sys.path[:0] = [str(HERE.parent / "app"), str(HERE.parent)]
 
 from config.environment import Environment  # noqa: E402
+from docs import values  # noqa: E402
 
 SETTINGS = HERE / "settings.md"
 
@@ -55,3 +57,4 @@ def _default(field: FieldInfo) -> str:
 
 if __name__ == "__main__":
     SETTINGS.write_text(settings_page())
+    values.PAGE.write_text(values.page(values.VALUES.read_text()))

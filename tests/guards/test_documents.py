@@ -11,6 +11,7 @@ import pytest
 from config.environment import Environment
 from config.problems import Code
 from config.queues import Queue
+from docs import values
 from docs.generate import SETTINGS, settings_page
 from jobs.instance import INSTANCE_VARIABLE
 from jobs.states import Reason
@@ -44,6 +45,14 @@ def is_gone(path: str) -> bool:
 @pytest.mark.covers(67)
 def test_the_table_of_settings_is_the_generated_one() -> None:
     assert SETTINGS.read_text() == settings_page(), f"{place(SETTINGS)} is out of date; write it anew: make docs"
+
+
+def test_the_table_of_values_is_the_generated_one() -> None:
+    text = values.VALUES.read_text()
+    assert len(list(values.values(text))) >= 150
+    assert values.PAGE.read_text() == values.page(text), (
+        f"{place(values.PAGE)} is out of date; write it anew: make docs"
+    )
 
 
 @pytest.mark.covers(67)

@@ -38,7 +38,7 @@ def test_no_migration_is_missing() -> None:
     changes = detector.changes(graph=loader.graph)
     missing = {f"{app}: {migrations[0].operations}" for app, migrations in changes.items() if app in ours}
     assert len(ours) >= 4
-    assert not missing, told(missing, "the models have changed: python app/manage.py makemigrations")
+    assert not missing, told(missing, "the models have changed: make migrations")
 
 
 def test_django_has_nothing_to_say_against_the_production_settings() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from config.queues import Queue
 from devstack import attach
+from devstack.compose import compose_secrets
 from devstack.console import complain, say
 from devstack.demo import demo
 from devstack.errors import StackError
@@ -30,6 +31,7 @@ VERBS: dict[str, Callable[[], int]] = {
     "shell": attach.shell,
     "redis-cli": attach.redis_cli,
     "psql": attach.psql,
+    "compose-secrets": compose_secrets,
 }
 
 
