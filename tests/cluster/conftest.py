@@ -24,7 +24,6 @@ HERE = Path(__file__).parent
 TIMEOUT = 1200
 # In this order: what needs a quiet release before what leaves it busy, and the ten minutes without Redis at the end.
 ORDER = ["install", "manifests", "security", "scaling", "idle", "eviction", "outages", "schedules",
-ORDER = ["install", "manifests", "security", "scaling", "idle", "eviction", "outages", "schedules",
          "faults", "foreign", "flower", "upgrade", "release", "tutorial", "redis_away"]  # fmt: skip
 
 FIGURES: dict[str, str] = {}
