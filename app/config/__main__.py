@@ -6,8 +6,10 @@ Settings that are missing or malformed end it with one line each and exit code 2
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable
+from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -87,6 +89,15 @@ def _load_settings() -> None:
     tracker.start()
 
 
+def end(number: int, _: Any) -> None:
+    """Stop. Each role has a handler of its own once it works; until then this one.
+
+    A container's first process gets no signal that it does not handle: a worker that was told to stop while it started
+    would take work until it is killed.
+    """
+    sys.exit(128 + number)
+
+
 def main(argv: list[str]) -> int:
     """Run the role that the first argument names."""
     if not argv or argv[0] not in ROLES:
@@ -104,4 +115,5 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, end)
     sys.exit(main(sys.argv[1:]))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.kind.names import CHART, VALUES
 from deploy.kind.programs import helm
 from tests.cluster.kube import Kube
 from tests.cluster.polling import wait_for
+from tests.cluster.prometheus import Prometheus
 from tests.cluster.stack import Stack, new_batch
 
 RELEASE = "away"
@@ -21,17 +23,30 @@ ENQUEUE = (
 )
 
 
+@dataclass(frozen=True)
+class Absence:
+    """How often each container had been started anew before Redis went and before it came back; what waited for it.
+
+    `firing` are the alerts of that moment, by name.
+    """
+
+    before: dict[str, int]
+    after: dict[str, int]
+    firing: set[str]
+    batch: str
+    back_at: float
+
+
 class Away:
-    """Installed and cut off by a thread, so that nobody waits for it."""
+    """Installed, cut off and mended by a thread, so that nobody waits for it."""
 
     NAMESPACE = "redis-away"
 
     def __init__(self, image: str) -> None:
         self.image = image
         self.stack = Stack(Kube(self.NAMESPACE, f"{RELEASE}-django-celery"))
-        self.before: dict[str, int] = {}
-        self.gone_at: float | None = None
-        self._thread = threading.Thread(target=self._prepare)
+        self._absence: Absence | None = None
+        self._thread = threading.Thread(target=self._pass)
 
     def begin(self) -> None:
         self._thread.start()
@@ -39,17 +54,32 @@ class Away:
     def end(self) -> None:
         self._thread.join()
 
-    def _prepare(self) -> None:
+    def absence(self) -> Absence:
+        """How it was; waits until it is over."""
+        self._thread.join()
+        assert self._absence, "the second release did not come through; the thread's error is among the warnings"
+        return self._absence
+
+    def _pass(self) -> None:
+        self._install()
+        kube = self.stack.kube
+        self.stack.wait_ended(self.enqueue(), 2, within=60)
+        before = kube.restarts()
+        kube.scale("redis", 0, kind="statefulset")
+        wait_for(lambda: not kube.pods("redis"), 90, what="Redis is gone")
+        time.sleep(ABSENCE)
+        batch, after = self.enqueue(), kube.restarts()
+        firing = set(Prometheus().firing(self.NAMESPACE))
+        kube.scale("redis", 1, kind="statefulset")
+        wait_for(lambda: kube.ready("redis"), 120, what="Redis is back")
+        self._absence = Absence(before, after, firing, batch, time.time())
+
+    def _install(self) -> None:
         repository, _, tag = self.image.rpartition(":")
         values = [word for path in (VALUES, Path(__file__).parent / "away.yaml") for word in ("--values", str(path))]
         image = ["--set", f"image.repository={repository}", "--set-string", f"image.tag={tag}"]
         helm("upgrade", "--install", RELEASE, str(CHART), "--namespace", self.NAMESPACE, *values, *image,
              "--wait", "--timeout", "10m")  # fmt: skip
-        self.stack.wait_ended(self.enqueue(), 2, within=60)
-        self.before = self.stack.kube.restarts()
-        self.stack.kube.scale("redis", 0, kind="statefulset")
-        wait_for(lambda: not self.stack.kube.pods("redis"), 90, what="Redis is gone")
-        self.gone_at = time.monotonic()
 
     def enqueue(self) -> str:
         """A job on each queue; their batch. Redis is not needed for that."""
@@ -57,15 +87,3 @@ class Away:
         command = ["python", "-m", "config", "manage", "shell", "--command", ENQUEUE.format(batch=batch)]
         self.stack.kube.exec(f"deployment/{self.stack.kube.full}-web", *command, container="web")
         return batch
-
-    def wait_out(self) -> None:
-        """Until Redis has been away for as long as it shall be."""
-        self._thread.join()
-        assert self.gone_at is not None, "the second release was not prepared"
-        time.sleep(max(0.0, self.gone_at + ABSENCE - time.monotonic()))
-
-    def bring_back(self) -> float:
-        """Start Redis again; the time at which it was ready."""
-        self.stack.kube.scale("redis", 1, kind="statefulset")
-        wait_for(lambda: self.stack.kube.ready("redis"), 120, what="Redis is back")
-        return time.time()

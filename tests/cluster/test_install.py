@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import time
 
 import pytest
@@ -13,6 +14,7 @@ from deploy.kind import release
 from deploy.kind.programs import run
 from tests.cluster.conftest import Images
 from tests.cluster.kube import Kube, is_ready
+from tests.cluster.polling import wait_for
 from tests.cluster.stack import MINIMUM, Stack
 
 # What the image may add to its base, in bytes.
@@ -95,3 +97,32 @@ def test_a_role_without_settings_says_in_one_line_what_it_needs(images: Images, 
     said = run("sh", "-c", script).strip().splitlines()
     assert len(said) == 1
     assert said[0].startswith("DJANGO_SETTINGS_MODULE is not set; it must be config.settings.production")
+
+
+@pytest.mark.covers(76)
+def test_a_container_that_is_told_to_stop_before_it_works_ends_at_once(images: Images) -> None:
+    """As its first process, which gets no signal that it does not handle. It waits for a database that is not there."""
+    variables = {
+        "DJANGO_SETTINGS_MODULE": "config.settings.production",
+        "SECRET_KEY": "only-for-this-step-only-for-this-step",
+        "ALLOWED_HOSTS": "localhost",
+        "DATABASE_URL": "postgresql://localhost/none",
+        "REDIS_URL": "rediss://localhost:6379/0",
+        "REDIS_CA_PATH": "/etc/hostname",
+    }
+    given = [word for name, value in variables.items() for word in ("--env", f"{name}={value}")]
+    waiting = ("manage", "wait_for_migrations")
+    container = run("docker", "run", "--detach", *given, images.application, *waiting).strip()
+    try:
+        wait_for(lambda: heeds(container, signal.SIGTERM), 20, what="its first process handles TERM")
+        run("docker", "stop", "--time", "20", container)
+        code = run("docker", "inspect", "--format", "{{.State.ExitCode}}", container).strip()
+        assert int(code) == 128 + signal.SIGTERM, run("docker", "logs", container)
+    finally:
+        run("docker", "rm", "--force", container)
+
+
+def heeds(container: str, number: signal.Signals) -> bool:
+    status = run("docker", "exec", container, "cat", "/proc/1/status")
+    [mask] = re.findall(r"^SigCgt:\s*(\w+)$", status, re.MULTILINE)
+    return bool(int(mask, 16) >> (number - 1) & 1)

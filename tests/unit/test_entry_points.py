@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from config.queues import Queue
+from tests.polling import wait_for
 
 APP = Path(__file__).resolve().parents[2] / "app"
 ENVIRONMENT = {
@@ -35,6 +38,33 @@ def test_no_role_falls_back_on_a_settings_module(role: str) -> None:
     assert (ended.returncode, ended.stdout) == (2, "")
     [line] = ended.stderr.splitlines()
     assert line.startswith("DJANGO_SETTINGS_MODULE is not set; it must be config.settings.production")
+
+
+@pytest.mark.covers(76)
+@pytest.mark.parametrize("role", ["web", "worker", "relay", "beat", "migrate", "manage"])
+def test_every_role_heeds_being_told_to_stop_before_it_works(role: str) -> None:
+    """Not by the kernel's default, which a container's first process does not have."""
+    # It loads no settings before it has read this, which nobody writes.
+    reader, writer = os.pipe()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "config", role],
+        cwd=APP, env={**ENVIRONMENT, "SECRET_KEY_FILE": f"/dev/fd/{reader}"}, pass_fds=[reader],
+    )  # fmt: skip
+    try:
+        wait_for(lambda: handles(process.pid, signal.SIGTERM), 20, what="the process handles TERM")
+        process.terminate()
+        assert process.wait(10) == 128 + signal.SIGTERM
+    finally:
+        process.kill()
+        process.wait()
+        os.close(reader)
+        os.close(writer)
+
+
+def handles(pid: int, number: signal.Signals) -> bool:
+    """Whether the process has a handler of its own."""
+    [mask] = re.findall(r"^SigCgt:\s*(\w+)$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    return bool(int(mask, 16) >> (number - 1) & 1)
 
 
 @pytest.mark.covers(6)
