@@ -5,6 +5,7 @@ MINUTES ?= 3
 UV := $(PYTHON) deploy/local/uv.py
 RUN := .venv/bin/
 DEVSTACK := env PYTHONPATH=deploy/local:app $(RUN)python -m devstack
+KUSTOMIZE := env PYTHONPATH=deploy/local:. $(RUN)python -m deploy.kustomize
 KIND := env PYTHONPATH=deploy/local:app $(RUN)python -m deploy.kind
 PYTEST := $(RUN)python -m pytest
 COMMITTED := tests/contract/test_api_openapi.py::test_the_committed_document_is_the_generated_one
@@ -13,8 +14,8 @@ SPECTACULAR := env DJANGO_SETTINGS_MODULE=config.settings.test $(RUN)python app/
 .DEFAULT_GOAL := help
 .PHONY: help demo up down worker shell redis-cli psql servers \
 	test faults soak check format-check lint types imports guards coverage-rows tools helm \
-	kind-up kind-test kind-load kind-down bench \
-	format docs lock clean
+	kind-up kind-test kind-load kind-down kustomize-local bench \
+	format docs kustomize lock clean
 # Two targets at once would install into one .venv.
 .NOTPARALLEL:
 
@@ -81,8 +82,8 @@ coverage-rows: .venv/.test ## which rows of the coverage list have no test
 tools: ## helm, kustomize, kind and promtool: what is not on PATH goes into .local/bin
 	@$(PYTHON) deploy/tools/install.py
 
-helm: ## of these only Helm 4 and 3, for the chart's tests
-	@$(PYTHON) deploy/tools/install.py helm helm3
+helm: ## of these only what renders: Helm 4 and 3 and kustomize, for the chart's and the overlays' tests
+	@$(PYTHON) deploy/tools/install.py helm helm3 kustomize
 
 ## Kubernetes
 
@@ -98,6 +99,9 @@ kind-load: .venv/.cluster ## fill a queue and draw how its workers scale: make k
 kind-down: .venv/.cluster ## delete the cluster
 	@$(KIND) down
 
+kustomize-local: .venv/.cluster ## build and load the image, make the Secrets for deploy/kustomize/overlays/local
+	@$(KUSTOMIZE).local
+
 bench: .venv/.bench ## measure against others (half an hour), write docs/performance.md: make bench PARTS=noop
 	@env PATH="$(CURDIR)/.venv/bin:$$PATH" PYTHONPATH=app:deploy/local:. $(RUN)python -m benchmarks $(PARTS)
 
@@ -110,6 +114,9 @@ format: .venv/.test ## format and mend what can be mended
 docs: .venv/.test ## write anew what is generated: docs/settings.md, docs/openapi.yaml
 	@$(RUN)python docs/generate.py
 	@$(SPECTACULAR) --validate --fail-on-warn --file docs/openapi.yaml
+
+kustomize: .venv/.test helm ## write anew what of deploy/kustomize is rendered from the chart
+	@$(KUSTOMIZE).render
 
 lock: ## choose the newest versions that pyproject.toml allows
 	@$(UV) lock --upgrade
