@@ -41,6 +41,8 @@ def _merged(name: str, old: Any, new: Any) -> Any:
     after = {one[key]: one for one in new}
     gone = [{key: value, "$patch": "delete"} for value in before if value not in after]
     changed = [
-        {key: value, **difference(before.get(value, {}), one)} for value, one in after.items() if one != before.get(value)
+        {key: value, **difference(before.get(value, {}), one)}
+        for value, one in after.items()
+        if one != before.get(value)
     ]
     return [*changed, *gone]

@@ -1,7 +1,7 @@
 """`make kustomize`: write the base and the components anew from the chart.
 
-The base is the chart with base/values.yaml. A component is what changes when components/<name>/values.yaml are laid over
-these: objects that are new, and patches of those that are otherwise. So a new folder with values is a new component.
+The base is the chart with base/values.yaml. A component is what changes when components/<name>/values.yaml are laid
+over these: objects that are new, and patches of those that are otherwise. A new folder with values is a new component.
 
 Two things are Kustomize's and not Helm's: labels that name Helm are left out, and the migrations' Job is named without
 the chart's hash, because Kustomize gives it one of its own (base/kustomization.yaml).
