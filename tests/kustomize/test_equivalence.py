@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,7 @@ def comparable(objects: list[Object]) -> dict[tuple[str, str], Object]:
         labels = one["metadata"].get("labels", {})
         for label in ("app.kubernetes.io/managed-by", "helm.sh/chart"):
             labels.pop(label, None)
-        plain = yaml.safe_load(re.sub(rf"({RELEASE}-(?:settings|migrate))-[0-9a-z]{{10}}", r"\1", yaml.safe_dump(one)))
+        plain = json.loads(re.sub(rf"({RELEASE}-(?:settings|migrate))-[0-9a-z]{{10}}", r"\1", json.dumps(one)))
         found[(plain["kind"], plain["metadata"]["name"])] = in_order(plain)
     found.pop(("ConfigMap", f"{RELEASE}-settings"), None)
     return found
