@@ -8,6 +8,7 @@ SINCE ?= origin/main
 UV := $(PYTHON) deploy/local/uv.py
 RUN := .venv/bin/
 DEVSTACK := env PYTHONPATH=deploy/local:app $(RUN)python -m devstack
+KUSTOMIZE := env PYTHONPATH=deploy/local:. $(RUN)python -m deploy.kustomize
 KIND := env PYTHONPATH=deploy/local:app $(RUN)python -m deploy.kind
 RELEASE := env PYTHONPATH=deploy/local:app $(RUN)python -m deploy.release
 PYTEST := $(RUN)python -m pytest
@@ -18,8 +19,8 @@ SPECTACULAR := env DJANGO_SETTINGS_MODULE=config.settings.test $(RUN)python app/
 .PHONY: help demo up down worker shell redis-cli psql servers compose-secrets \
 	test faults soak check format-check lint types imports guards coverage-rows tools helm \
 	chart audit changelog \
-	kind-up kind-test kind-load kind-down bench \
-	format migrations docs site lock clean \
+	kind-up kind-test kind-load kind-down kustomize-local bench \
+	format migrations docs kustomize site lock clean \
 	release image image-scan publish-check publish-images publish-chart publish-notes cosign grype
 # Two targets at once would install into one .venv.
 .NOTPARALLEL:
@@ -100,8 +101,8 @@ coverage-rows: .venv/.test ## which rows of the coverage list have no test
 tools: ## helm, kustomize, kind, promtool and actionlint: what is not on PATH goes into .local/bin
 	@$(PYTHON) deploy/tools/install.py
 
-helm: ## of these only what tests need: Helm 4 and 3, promtool, and actionlint
-	@$(PYTHON) deploy/tools/install.py helm helm3 promtool actionlint
+helm: ## of these only what tests need: Helm 4 and 3, kustomize, promtool and actionlint
+	@$(PYTHON) deploy/tools/install.py helm helm3 kustomize promtool actionlint
 
 cosign: ## cosign, which signs what is published
 	@$(PYTHON) deploy/tools/install.py cosign
@@ -123,6 +124,9 @@ kind-load: .venv/.cluster ## fill a queue and draw how its workers scale: make k
 kind-down: .venv/.cluster ## delete the cluster
 	@$(KIND) down
 
+kustomize-local: .venv/.cluster ## build and load the image, make the Secrets for deploy/kustomize/overlays/local
+	@$(KUSTOMIZE).local
+
 bench: .venv/.bench ## measure against others (half an hour), write docs/performance.md: make bench PARTS=noop
 	@env PATH="$(CURDIR)/.venv/bin:$$PATH" PYTHONPATH=app:deploy/local:. $(RUN)python -m benchmarks $(PARTS)
 
@@ -142,6 +146,9 @@ docs: .venv/.test ## write anew what is generated: docs/settings.md, metrics.md,
 
 site: .venv/.test ## the documents as a site, in .local/site; a link that leads nowhere is an error
 	@env NO_MKDOCS_2_WARNING=1 $(RUN)mkdocs build --strict
+
+kustomize: .venv/.test helm ## write anew what of deploy/kustomize is rendered from the chart
+	@$(KUSTOMIZE).render
 
 lock: ## choose the newest versions that pyproject.toml allows
 	@$(UV) lock --upgrade

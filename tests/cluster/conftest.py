@@ -25,7 +25,7 @@ HERE = Path(__file__).parent
 TIMEOUT = 1200
 # In this order: what needs a quiet release before what leaves it busy, and the ten minutes without Redis at the end.
 ORDER = ["install", "manifests", "security", "scaling", "idle", "eviction", "monitoring", "outages", "schedules",
-         "faults", "foreign", "flower", "upgrade", "release", "tutorial", "redis_away"]  # fmt: skip
+         "faults", "foreign", "flower", "kustomize", "upgrade", "release", "tutorial", "redis_away"]  # fmt: skip
 
 FIGURES: dict[str, str] = {}
 # Seconds between two reports of the same trouble, and when the last one was made.
