@@ -177,8 +177,8 @@ def commands() -> str:
     return "\n".join(block for text in texts for block in re.findall(r"(?s)```console\n(.*?)```", text))
 
 
-def test_what_the_pages_tell_to_type_is_about_objects_of_the_chart(chart: Chart) -> None:
-    objects = chart.render("everything")
+def test_what_the_pages_tell_to_type_is_about_objects_of_the_chart() -> None:
+    objects = Chart().render("everything")
     there = {f"{one['kind'].lower()}/{one['metadata']['name'].replace(FULL, RELEASE)}" for one in objects}
     named = set(re.findall(rf"\b([a-z]+/{RELEASE}[\w-]*)", commands()))
     pods = {f"pod/{name.partition('/')[2]}-0" for name in there if name.startswith("statefulset/")}
