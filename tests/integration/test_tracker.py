@@ -86,7 +86,7 @@ def test_sentry_is_imported_only_where_it_is_told(stack: Stack, sentry: Sentry, 
     assert sentry.envelopes == []
 
 
-@pytest.mark.covers(49)
+@pytest.mark.covers(49, 54)
 def test_a_death_is_one_event_and_retries_are_none(stack: Stack, sentry: Sentry) -> None:
     stack.relay(SENTRY_DSN=sentry.dsn)
     worker = stack.worker(SENTRY_DSN=sentry.dsn, SENTRY_ENVIRONMENT="staging", SENTRY_RELEASE="1.2.3")
@@ -113,7 +113,7 @@ def test_a_death_is_one_event_and_retries_are_none(stack: Stack, sentry: Sentry)
         assert hidden not in sentry.envelopes[0].replace("public-key-of-ours", ""), hidden
 
 
-@pytest.mark.covers(49)
+@pytest.mark.covers(49, 54)
 def test_a_death_without_an_exception_is_told_too_by_whoever_writes_it_down(stack: Stack, sentry: Sentry) -> None:
     """The guard writes the third loss of a killed child, the relay that of a worker which says nothing more."""
     killed = trouble.enqueue(Trouble(signals=9, result=DATA))
