@@ -12,6 +12,7 @@ from pathlib import Path
 import yaml
 
 from deploy.kind import cluster, programs
+from deploy.kind.names import CONTEXT, ROOT
 from deploy.kustomize.render import HERE, MIGRATIONS, RELEASE
 from devstack import certificates
 from devstack.console import complain, say
@@ -80,9 +81,9 @@ def main() -> int:
         complain(error)
         return 1
     write(OVERLAY, image)
-    place = OVERLAY.relative_to(programs.ROOT)
+    place = OVERLAY.relative_to(ROOT)
     say(f"{place}/made names {image} and has the Secrets; next:")
-    say(f"  kubectl --context {programs.CONTEXT} apply --server-side --kustomize {place}")
+    say(f"  kubectl --context {CONTEXT} apply --server-side --kustomize {place}")
     return 0
 
 

@@ -131,7 +131,7 @@ def applied(images: Images, tmp_path_factory: pytest.TempPathFactory, figures: d
 def canaries(applied: Overlay) -> str:
     """What the smoke test says, begun with nobody on `io`."""
     wait_for(lambda: applied.kube.replicas("io") == 0, 120, what="the set without work is at 0")
-    return applied.manage("smoke", "--timeout", "120")
+    return applied.manage("smoke", "--timeout", "90")
 
 
 @dataclass(frozen=True)
