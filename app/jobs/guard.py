@@ -72,6 +72,15 @@ class Guard(threading.Thread):
         self._draining_since: float | None = None
         self._stopping = False
         self._refuses_work = False
+        # Held while it speaks to PostgreSQL or Redis. A child that is forked in the middle of that inherits locks of
+        # their C libraries as they are, held by a thread that it does not have, and waits for them in its own first
+        # connection for ever.
+        self._speaking = threading.Lock()
+        os.register_at_fork(
+            before=self._speaking.acquire,
+            after_in_parent=self._speaking.release,
+            after_in_child=self._speaking.release,
+        )
         # It takes no more work, and what it had is over or past its hard limit: only a restart mends that.
         self.stuck = False
 
@@ -87,7 +96,8 @@ class Guard(threading.Thread):
         while True:
             self._collect()
             try:
-                self._turn()
+                with self._speaking:
+                    self._turn()
             except (OperationalError, InterfaceError) as error:
                 log.warning("database unreachable, leases are not renewed", error=str(error).strip())
                 connection.close()

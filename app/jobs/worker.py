@@ -37,7 +37,8 @@ class JobRequest(Delivery):
 
     def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> Any:
         error = error_of(exc_info)
-        if isinstance(error, WorkerLostError):
+        # A service that ends its process comes as what it raised; Celery makes a lost worker of it later.
+        if isinstance(error, (WorkerLostError, SystemExit, KeyboardInterrupt)):
             self._report(Reason.LOST)
         elif isinstance(error, (MemoryError, OutOfMemory)):
             self._report(Reason.MEMORY)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
+import time
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from config.queues import Queue
 from jobs import relay as relay_module
@@ -36,6 +38,36 @@ def test_a_job_that_kills_its_worker_is_dead_after_three_losses_and_the_worker_l
     assert ended[other.id].state == State.SUCCEEDED
     assert bodies_begun(job) == 3
     assert worker.running
+
+
+def test_a_body_that_ends_its_process_is_a_loss_at_once(stack: Stack) -> None:
+    worker = stack.worker()
+    job = trouble.enqueue(Trouble(raises="system exit", until_attempt=2))
+    ended = stack.ended([job], 10)[job.id]
+    assert (ended.state, ended.attempt, ended.losses) == (State.SUCCEEDED, 2, 1)
+    assert worker.running
+
+
+def test_no_child_is_forked_while_the_guard_waits_for_an_answer(stack: Stack) -> None:
+    """It would inherit locks of libpq and OpenSSL that nobody opens again, and hang at its first connection."""
+    worker = stack.worker()
+    job = stack.running(nap.enqueue(Nap(seconds=2, looks_up=False)))
+    idle = next(pid for pid in stack.children(worker) if pid != job.pid)
+    with transaction.atomic():
+        Job.objects.select_for_update().get(id=job.id)
+        wait_for(lambda: waits_for_locks() == 1, 10, what="the guard waits to renew the lease")
+        os.kill(idle, signal.SIGKILL)
+        wait_for(lambda: idle not in stack.children(worker), 10, what="the idle child is gone")
+        time.sleep(1)
+        assert stack.children(worker) == [job.pid]
+    wait_for(lambda: len(stack.children(worker)) == 2, 10, what="another child was forked")
+    assert stack.ended([job], 10)[job.id].state == State.SUCCEEDED
+
+
+def waits_for_locks() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+        return int(cursor.fetchone()[0])
 
 
 @pytest.mark.covers(99, 100)

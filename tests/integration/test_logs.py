@@ -100,9 +100,7 @@ def test_every_line_of_every_role_is_one_json_object_of_one_shape(stack: Stack) 
     stack.ended(jobs, 40)
     for process in stack.processes:
         ended = process.wait(0) or process.stop()
-        # Celery may wait in vain for the last result of a child that followed a killed one; the guard ends that wait
-        # with the grace period, which is minutes away.
-        assert process is worker or (ended and process.exit_code == 0), process.failure()
+        assert ended and process.exit_code == 0, process.failure()
     assert {"Booting worker with pid", "Invalid request from ip=127.0.0.1", "Shutting down", "request"} <= {
         event.split(":")[0] for event in events(web)
     }
