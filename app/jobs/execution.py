@@ -118,12 +118,13 @@ def perform(job: Job, time_limit: float) -> Outcome:
     """Check the payload, run the service within its time, and judge what came of it."""
     declared = registry.find(job.type)
     if declared is None:
-        return outcomes.dead(Reason.UNKNOWN_TYPE, f"no job type is called {job.type!r} in this version")
+        message = f"no job type is called {job.type!r} in this version"
+        return outcomes.unreadable(times_unreadable(job), Reason.UNKNOWN_TYPE, message)
     try:
         payload = declared.payload.model_validate(job.payload)
     except ValidationError as error:
         message = f"the payload does not fit {job.type} ({error.error_count()} faults)"
-        return outcomes.dead(Reason.INVALID, message, error)
+        return outcomes.unreadable(times_unreadable(job), Reason.INVALID, message, error)
     if declared.limit and (waits := await_slot(job, declared.limit, payload)):
         return waits
     running = RunningJob(job, time_limit)
@@ -140,6 +141,11 @@ def perform(job: Job, time_limit: float) -> Outcome:
             raise
         return outcome
     return outcomes.lost(job, Reason.MEMORY, "the attempt ran out of memory")
+
+
+def times_unreadable(job: Job) -> int:
+    """How often workers have given the job back because their version could not read it."""
+    return job.events.filter(kind=EventKind.RELEASED, data__reason__in=outcomes.UNREADABLE).count()
 
 
 def await_slot(job: Job, limit: RateLimit, payload: Any) -> Outcome | None:

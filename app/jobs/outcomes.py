@@ -27,6 +27,10 @@ from .transitions import now
 RESULT_MAX_BYTES = 100_000
 # A limited job goes out so many seconds before its slot and waits for it in the worker: the relay's rounds are coarse.
 SLOT_LEAD = 1
+# Why a worker's version cannot read a job. Another version may: seconds until it is offered again, each time it was
+# given back; ten minutes in all, which is longer than a rollout.
+UNREADABLE = (Reason.UNKNOWN_TYPE, Reason.INVALID)
+OFFERED_AGAIN = (5, 10, 20, 40, *(60,) * 9)
 ERROR_MAX_CHARACTERS = 2_000
 TRACEBACK_MAX_CHARACTERS = 20_000
 
@@ -93,6 +97,14 @@ def dead(reason: Reason, message: str, error: BaseException | None = None) -> Ou
         "finished_at": now(),
     }
     return Outcome(State.DEAD, EventKind.DEAD, changes, tracker.picture(error))
+
+
+def unreadable(times: int, reason: Reason, message: str, error: BaseException | None = None) -> Outcome:
+    """This worker's version cannot read the job, which was given back so often for that: offered again, then dead."""
+    if times >= len(OFFERED_AGAIN):
+        return dead(reason, message, error)
+    changes = {"reason": reason, "error": message, "run_at": now(OFFERED_AGAIN[times]), "dispatched_at": None}
+    return Outcome(State.SCHEDULED, EventKind.RELEASED, changes)
 
 
 def failed(job: Job, policy: Retry, error: BaseException, reason: Reason) -> Outcome:

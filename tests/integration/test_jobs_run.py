@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import transaction
 from django.utils import timezone
 
 from config.queues import Queue
-from jobs.models import Job
-from jobs.states import Reason, State
+from jobs.models import Job, JobEvent
+from jobs.outcomes import OFFERED_AGAIN
+from jobs.states import EventKind, Reason, State
 from tests.integration.conftest import Stack
 from tests.polling import wait_for
 from tests.testapp.models import Run
@@ -78,14 +80,52 @@ def test_a_dead_letter_keeps_its_payload_and_traceback_but_no_secret(stack: Stac
 def test_a_payload_that_was_tampered_with_is_never_executed(stack: Stack) -> None:
     job = echo.enqueue(Echo(text="ab"))
     Job.objects.filter(id=job.id).update(payload={"text": "ab", "times": "many"})
+    give_back_often(job, Reason.INVALID)
     stack.worker()
     dead = stack.ended([job], 10)[job.id]
     assert (dead.state, dead.reason, dead.attempt) == (State.DEAD, Reason.INVALID, 1)
 
 
-def test_a_job_of_a_type_that_is_gone_is_a_dead_letter(stack: Stack) -> None:
+def give_back_often(job: Job, reason: Reason) -> None:
+    """As workers of a version that cannot read the job do for ten minutes."""
+    for _ in OFFERED_AGAIN:
+        JobEvent.objects.create(job=job, kind=EventKind.RELEASED, data={"reason": reason})
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"type": "testapp.of_the_next_version"}, Reason.UNKNOWN_TYPE),
+        ({"payload": {"text": ["ab", "cd"]}}, Reason.INVALID),
+    ],
+    ids=["a new type", "a new kind of payload"],
+)
+def test_what_an_older_worker_cannot_read_is_given_back(stack: Stack, changes: dict[str, Any], reason: Reason) -> None:
+    job = echo.enqueue(Echo(text="ab"))
+    Job.objects.filter(id=job.id).update(**changes)
+    stack.worker()
+    given_back = wait_for(Job.objects.filter(id=job.id, reason=reason).first, 10, what="the job was given back")
+    assert (given_back.state, given_back.failures, given_back.losses) == (State.SCHEDULED, 0, 0)
+    assert 3 < (given_back.run_at - timezone.now()).total_seconds() < 5
+
+
+def test_a_job_of_a_new_type_that_an_older_worker_took_succeeds_on_a_newer_one(stack: Stack) -> None:
+    stack.relay()
+    older = stack.worker()
+    job = echo.enqueue(Echo(text="ab"))
+    Job.objects.filter(id=job.id).update(type="testapp.of_the_next_version")
+    wait_for(Job.objects.filter(id=job.id, reason=Reason.UNKNOWN_TYPE).exists, 10, what="the job was given back")
+    older.stop()
+    stack.worker(TESTAPP_NEXT_VERSION="1")
+    ended = stack.ended([job], 20)[job.id]
+    assert (ended.state, ended.attempt, ended.failures, ended.result) == (State.SUCCEEDED, 2, 0, "ab")
+
+
+def test_a_job_of_a_type_that_is_gone_is_a_dead_letter_after_ten_minutes_of_asking(stack: Stack) -> None:
+    assert 600 <= sum(OFFERED_AGAIN) < 660
     job = echo.enqueue(Echo(text="ab"))
     Job.objects.filter(id=job.id).update(type="testapp.removed_last_year")
+    give_back_often(job, Reason.UNKNOWN_TYPE)
     stack.worker()
     dead = stack.ended([job], 10)[job.id]
     assert (dead.state, dead.reason) == (State.DEAD, Reason.UNKNOWN_TYPE)

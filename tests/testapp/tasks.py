@@ -64,6 +64,10 @@ def echo(job: RunningJob, payload: Echo) -> dict[str, str]:
     return {"text": payload.text * payload.times}
 
 
+if os.environ.get("TESTAPP_NEXT_VERSION"):
+    job(queue=Queue.DEFAULT, payload=Echo, name="testapp.of_the_next_version")(lambda _, payload: payload.text)
+
+
 @job(queue=Queue.DEFAULT, payload=Echo, exposed=False)
 def secret_echo(job: RunningJob, payload: Echo) -> dict[str, str]:
     """Not for the API."""
