@@ -99,8 +99,8 @@ def test_every_line_of_every_role_is_one_json_object_of_one_shape(stack: Stack) 
     jobs += [trouble.enqueue(Trouble(signals=9, until_attempt=2)), echo.enqueue(Echo(text="a"))]
     stack.ended(jobs, 40)
     for process in stack.processes:
-        ended = process.wait(0) or process.stop()
-        assert ended and process.exit_code == 0, process.failure()
+        assert process.wait(0) or process.stop(), process.failure()
+        assert process.exit_code == 0, process.failure()
     assert {"Booting worker with pid", "Invalid request from ip=127.0.0.1", "Shutting down", "request"} <= {
         event.split(":")[0] for event in events(web)
     }
