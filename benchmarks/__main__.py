@@ -56,6 +56,7 @@ def main() -> None:
     with servers() as at:
         for name in [part for part in PARTS if part in (arguments.parts or PARTS)]:
             console.rule(name)
+            at.clear()
             kept[name] = PARTS[name](at, arguments.rounds)
             report.FIGURES.write_text(json.dumps(kept, indent=1) + "\n")
             console.print(report.TABLES[name](kept[name]))

@@ -74,6 +74,16 @@ class Servers:
         """A database of procrastinate's own."""
         return self.postgres.url.rsplit("/", 1)[0] + "/rival"
 
+    def clear(self) -> None:
+        """Take back what was sent and not done, so that a part begins with nothing waiting."""
+        with psycopg.connect(self.postgres.url, autocommit=True) as database:
+            database.execute("TRUNCATE jobs_job, jobs_jobevent CASCADE")
+        with psycopg.connect(self.rivals_url, autocommit=True) as database:
+            database.execute("TRUNCATE procrastinate_jobs CASCADE")
+        for redis in (self.redis, self.plain_redis):
+            with redis.client() as client:
+                client.flushall()
+
     def environment(self, **more: str) -> dict[str, str]:
         """What every process of a run gets."""
         return {
