@@ -3,6 +3,8 @@
 The base is the chart with base/values.yaml. A component is what changes when components/<name>/values.yaml are laid
 over these: objects that are new, and patches of those that are otherwise. A new folder with values is a new component.
 
+The alerts of a component have a transformer beside them, for the namespace of an overlay (alerts.py).
+
 Two things are Kustomize's and not Helm's: labels that name Helm are left out, and the migrations' Job is named without
 the chart's hash, because Kustomize gives it one of its own (base/kustomization.yaml).
 """
@@ -21,6 +23,7 @@ import yaml
 
 from deploy.kind.names import CHART
 from deploy.kind.programs import run
+from deploy.kustomize import alerts
 from deploy.kustomize.difference import difference
 from devstack.console import complain, say
 from devstack.errors import StackError
@@ -78,6 +81,11 @@ def files() -> dict[Path, str]:
         if component.patches:
             found[Path(folder, "patches.yaml")] = _head(folder) + "---\n".join(map(_dumped, component.patches))
         found[Path(folder, "kustomization.yaml")] = _head(folder) + _dumped(_kustomization(component))
+        for rule in [one.content for one in component.added if one.content["kind"] == "PrometheusRule"]:
+            found |= {
+                Path(folder, alerts.FOLDER, file): _head(folder) + _dumped(content)
+                for file, content in alerts.transformer(rule).items()
+            }
     return found
 
 
@@ -180,6 +188,7 @@ def main() -> int:
     for path in stale(made):
         path.unlink()
     for place, text in made.items():
+        (HERE / place).parent.mkdir(exist_ok=True)
         (HERE / place).write_text(text)
     say(f"{len(made)} files in deploy/kustomize, components {', '.join(components())}")
     return 0

@@ -16,8 +16,8 @@ from deploy.release.versions import Version, current, released, write
 from devstack.console import say, step
 from devstack.errors import StackError
 
-# Targets of make that write anew what depends on the version.
-GENERATORS = ("docs",)
+# Targets of make that write anew what depends on the version, each after what it reads.
+GENERATORS = ("docs", "kustomize")
 # Where packages are left.
 FOLDER = ROOT / ".local" / "release"
 # Seconds that a gate may take.
@@ -30,7 +30,7 @@ def make(text: str, gates: list[str]) -> None:
     check_order(version)
     check_tree()
     with put_back_on_failure():
-        with step(f"version {version} in pyproject.toml, uv.lock and Chart.yaml"):
+        with step(f"version {version} in pyproject.toml, uv.lock, Chart.yaml and overlays"):
             write(version)
         with step(f"CHANGELOG.md, from {len(fragments())} fragments"):
             build_changelog(version)

@@ -10,12 +10,16 @@ from deploy.kind.names import CHART, ROOT
 from deploy.kind.programs import run
 from devstack.errors import StackError
 
+OVERLAYS = ROOT / "deploy" / "kustomize" / "overlays"
+
 # Every place that spells the version of image and chart, with what stands around it. A guard finds them equal.
 PLACES: tuple[tuple[Path, str], ...] = (
     (ROOT / "pyproject.toml", r'(?m)(?<=^version = ")[^"]+(?="$)'),
     (ROOT / "uv.lock", r'(?<=\[\[package\]\]\nname = "django-celery-kubernetes"\nversion = ")[^"]+(?="\n)'),
     (CHART / "Chart.yaml", r"(?m)(?<=^version: ).+$"),
     (CHART / "Chart.yaml", r"(?m)(?<=^appVersion: ).+$"),
+    (OVERLAYS / "staging" / "kustomization.yaml", r"(?<=, newTag: )[^}]+(?=\})"),
+    (OVERLAYS / "production" / "kustomization.yaml", r"(?<=, newTag: )[^}]+(?=\})"),
 )
 
 

@@ -60,8 +60,8 @@ def test_a_plain_build_makes_the_application_and_not_flower() -> None:
     assert list(stages())[-1] == "application"
 
 
-def test_image_chart_and_lock_have_one_version() -> None:
-    assert len(versions.PLACES) == 4
+def test_image_chart_lock_and_overlays_have_one_version() -> None:
+    assert len(versions.PLACES) == 6
     assert set(versions.spelled()) == {str(versions.current())}, "a version is made by `make release VERSION=…`"
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     chart = yaml.safe_load((FOLDER / "Chart.yaml").read_text())

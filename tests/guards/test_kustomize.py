@@ -32,5 +32,5 @@ def test_no_secret_is_rendered() -> None:
         assert not re.search(r"^kind: Secret$", text, re.MULTILINE), place
 
 
-def test_there_is_a_component_for_each_way_of_scaling_and_for_the_servers() -> None:
-    assert {"hpa", "ingress", "keda", "servers"} <= set(components())
+def test_there_is_a_component_for_each_way_of_scaling_for_the_servers_and_for_monitoring() -> None:
+    assert {"hpa", "ingress", "keda", "monitoring", "servers"} <= set(components())

@@ -60,7 +60,24 @@ def test_a_release_is_one_commit_and_its_tag(released: Checkout) -> None:
         "deploy/helm/django-celery/Chart.yaml": "M",
         "pyproject.toml": "M",
         "uv.lock": "M",
+        **dict.fromkeys(spelling_it(released, VERSION, "HEAD~1"), "M"),
     }
+
+
+def test_what_is_rendered_for_kustomize_has_the_version(released: Checkout) -> None:
+    before = spelling_it(released, VERSION, "HEAD~1")
+    folders = {path.split("/")[2] for path in before}
+    assert folders == {"base", "components", "overlays"}
+    assert spelling_it(released, NEXT, "HEAD") == before
+    with pytest.raises(AssertionError):
+        spelling_it(released, VERSION, "HEAD")
+
+
+def spelling_it(checkout: Checkout, version: str, commit: str) -> set[str]:
+    """The files of Kustomize that have a version in a label, an image or a tag. AssertionError where there are none."""
+    pattern = rf"(version: |django-celery:|newTag: )\"?{re.escape(version)}\b"
+    lines = checkout.git("grep", "--extended-regexp", "--name-only", pattern, commit, "--", "deploy/kustomize")
+    return {line.removeprefix(f"{commit}:") for line in lines.splitlines()}
 
 
 def test_image_chart_and_lock_get_the_version(released: Checkout) -> None:

@@ -65,7 +65,7 @@ class Built(Objects):
         return mounted | read
 
     def connections(self) -> int:
-        """Database connections at most, counted as the chart does: twice, for rollouts, and 7 for the rest."""
+        """Database connections at most, counted as the chart does: twice, for rollouts, and 8 for the rest."""
         most = {
             one["spec"]["scaleTargetRef"]["name"]: one["spec"]["maxReplicaCount"] for one in self.all("ScaledObject")
         }
@@ -73,7 +73,7 @@ class Built(Objects):
             one["spec"]["scaleTargetRef"]["name"]: one["spec"]["maxReplicas"]
             for one in self.all("HorizontalPodAutoscaler")
         }
-        total = 7
+        total = 8
         for pod in self.pods():
             if pod.component == "worker":
                 total += 2 * most[pod.owner["metadata"]["name"]] * (int(pod.env["WORKER_CONCURRENCY"]) + 1)

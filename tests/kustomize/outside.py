@@ -1,13 +1,18 @@
-"""What staging and production have in common: servers of somebody else, and cert-manager."""
+"""What staging and production have in common: servers of somebody else, cert-manager, and the Prometheus operator."""
 
 from __future__ import annotations
 
+import json
 import re
 
 from deploy.kustomize.render import HERE, RELEASE
+from tests.chart import test_monitoring
+from tests.chart.charts import Chart
 from tests.kustomize.kustomize import Built
 
 OURS = {"redis", "postgresql"}
+# Where kube-prometheus-stack is installed by this name, its Prometheus reads what has this label and nothing else.
+CHOSEN = {"release": "kube-prometheus-stack"}
 
 
 def head(overlay: str) -> str:
@@ -55,3 +60,37 @@ def serves_one_host_with_a_certificate(objects: Built, host: str, issuer: str) -
     assert objects.settings["TRUSTED_ORIGINS"] == f"https://{host}"
     [backend] = [path["backend"]["service"] for path in spec["rules"][0]["http"]["paths"]]
     assert objects.one("Service", "web")["metadata"]["name"] == backend["name"]
+
+
+def is_found_by_the_prometheus_operator(objects: Built) -> None:
+    monitor = objects.one("PodMonitor", "metrics")
+    assert monitor["metadata"]["labels"].items() >= CHOSEN.items()
+    assert [one["port"] for one in monitor["spec"]["podMetricsEndpoints"]] == ["metrics"]
+    serving = {component for component, ports in test_monitoring.ports(objects).items() if ports}
+    assert serving == test_monitoring.WITH
+    for pod in objects.pods():
+        chosen = monitor["spec"]["selector"]["matchLabels"].items() <= pod.metadata["labels"].items()
+        assert chosen, f"{pod.name} is not chosen"
+    assert test_monitoring.annotations(objects) == {}
+
+
+def has_every_alert_for(objects: Built, namespace: str) -> None:
+    rule = objects.one("PrometheusRule", "alerts")
+    assert rule["metadata"]["namespace"] == namespace
+    assert rule["metadata"]["labels"].items() >= CHOSEN.items()
+    written = json.dumps(test_monitoring.written(Chart()))
+    everywhere, here = json.dumps('namespace=~".+"')[1:-1], json.dumps(f'namespace="{namespace}"')[1:-1]
+    assert everywhere in written
+    assert rule["spec"]["groups"] == json.loads(written.replace(everywhere, here))
+
+
+def has_every_dashboard(objects: Built) -> None:
+    files = {path.name: path.read_text() for path in (Chart().folder / "dashboards").glob("*.json")}
+    assert len(files) >= 3
+    found: dict[str, str] = {}
+    for one in objects.all("ConfigMap"):
+        if one["metadata"].get("labels", {}).get("grafana_dashboard") == "1":
+            found |= one["data"]
+    assert {name: json.loads(text) for name, text in found.items()} == {
+        name: json.loads(text) for name, text in files.items()
+    }

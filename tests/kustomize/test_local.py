@@ -8,6 +8,7 @@ from cryptography import x509
 
 from deploy.kustomize.local import NAMESPACE, PASSWORDS
 from deploy.kustomize.render import RELEASE
+from tests.chart import test_monitoring
 from tests.chart.charts import Chart
 from tests.kustomize.kustomize import Built
 
@@ -63,6 +64,13 @@ def test_worker_sets_scale_by_their_jobs_and_io_and_heavy_from_nothing(local: Bu
     }
     assert all(one["spec"]["maxReplicaCount"] == 3 for one in local.all("ScaledObject"))
     assert local.all("HorizontalPodAutoscaler") == []
+
+
+def test_every_pod_with_metrics_says_so_and_nothing_asks_for_the_prometheus_operator(local: Built) -> None:
+    found = test_monitoring.annotations(local)
+    assert found.keys() == test_monitoring.WITH
+    assert {one["prometheus.io/scrape"] for one in found.values()} == {"true"}
+    assert not [one["kind"] for one in local if one["apiVersion"].startswith("monitoring.coreos.com/")]
 
 
 def test_at_rest_it_asks_for_less_than_half_a_core_and_a_gigabyte(local: Built) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from deploy.kustomize import alerts
 from deploy.kustomize.render import HERE, MIGRATIONS
 from tests.chart import test_kubernetes, test_migrations, test_network, test_secrets, test_security, test_singletons
 from tests.chart.charts import Chart
@@ -140,10 +141,34 @@ def test_patches_and_settings_stand_in_the_file_that_names_the_job(name: str) ->
         assert set(one) == {"name", "behavior", "literals"}
     for patch in kustomization["patches"]:
         assert set(patch) <= {"target", "patch"}
+    # This one reads and writes alerts alone.
+    assert set(kustomization.pop("transformers", [])) <= {f"../../components/monitoring/{alerts.FOLDER}"}
     elsewhere = {"transformers", "generators", "replacements", "configurations", "patchesStrategicMerge", "vars"}
     assert not elsewhere & kustomization.keys()
 
 
+def test_the_namespace_of_alerts_is_written_into_alerts_and_nothing_else() -> None:
+    folder = HERE / "components" / "monitoring" / alerts.FOLDER
+    (resource,) = yaml.safe_load((folder / "kustomization.yaml").read_text())["resources"]
+    (replacement,) = yaml.safe_load((folder / resource).read_text())["replacements"]
+    chosen = [replacement["source"]["kind"], *(one["select"]["kind"] for one in replacement["targets"])]
+    assert len(chosen) >= 3
+    assert set(chosen) == {"PrometheusRule"}
+
+
+def test_a_namespace_is_found_among_the_quotes_of_an_expression() -> None:
+    expression = (
+        'up{namespace="a",job="a"} or label_replace(down{namespace="",exported_namespace="a"}, "namespace", "a")'
+    )
+    parts = expression.split(alerts.QUOTE)
+    found = alerts.places(expression, "a")
+    assert [(parts[place - 1], parts[place]) for place in found] == [
+        ("up{namespace=", "a"),
+        (",exported_namespace=", "a"),
+    ]
+    assert alerts.places(expression, "b") == []
+
+
 def test_what_overlays_combine_is_compared_with_helm() -> None:
     assert ("servers", "keda") in COMBINATIONS
-    assert ("keda", "ingress") in COMBINATIONS
+    assert ("keda", "ingress", "monitoring") in COMBINATIONS

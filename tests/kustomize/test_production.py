@@ -73,6 +73,20 @@ def test_web_and_workers_have_half_a_core_and_a_gigabyte_at_most(production: Bui
         assert pod.main["resources"] == resources, pod.name
 
 
+def test_the_prometheus_operator_finds_every_pod_with_metrics_and_no_pod_says_it_a_second_time(
+    production: Built,
+) -> None:
+    outside.is_found_by_the_prometheus_operator(production)
+
+
+def test_every_alert_is_there_and_about_this_namespace_alone(production: Built) -> None:
+    outside.has_every_alert_for(production, "django-celery-production")
+
+
+def test_every_dashboard_is_there_for_grafana(production: Built) -> None:
+    outside.has_every_dashboard(production)
+
+
 def test_five_hundred_database_connections_are_enough(production: Built) -> None:
     assert 400 < production.connections() <= 500
 

@@ -26,5 +26,17 @@ def test_no_set_has_more_than_three_replicas_and_web_no_more_than_two(staging: B
     assert (web["minReplicas"], web["maxReplicas"]) == (1, 2)
 
 
+def test_the_prometheus_operator_finds_every_pod_with_metrics_and_no_pod_says_it_a_second_time(staging: Built) -> None:
+    outside.is_found_by_the_prometheus_operator(staging)
+
+
+def test_every_alert_is_there_and_about_this_namespace_alone(staging: Built) -> None:
+    outside.has_every_alert_for(staging, "django-celery-staging")
+
+
+def test_every_dashboard_is_there_for_grafana(staging: Built) -> None:
+    outside.has_every_dashboard(staging)
+
+
 def test_two_hundred_database_connections_are_enough(staging: Built) -> None:
     assert 100 < staging.connections() <= 200

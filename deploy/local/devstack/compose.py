@@ -14,8 +14,8 @@ from devstack.state import FOLDER
 # The services' names, and the one by which their own health checks call them.
 HOSTS = ("redis", "postgres", "localhost")
 LIFETIME = timedelta(days=365)
-# There is no KEDA under compose.
-USERS = tuple(role for role in ROLES if role != "keda")
+# Under compose there is neither KEDA nor celery-exporter.
+USERS = tuple(role for role in ROLES if role not in ("keda", "exporter"))
 PASSWORDS = ("secret-key", "database-password", "postgres-password", "flower-password", *(f"redis-{u}" for u in USERS))
 
 
