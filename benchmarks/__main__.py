@@ -32,8 +32,8 @@ METRICS = [OURS, OURS_METRICS, OURS_PLAIN, OURS_PLAIN_METRICS]
 PARTS: dict[str, Callable[[Servers, int], Any]] = {
     "noop": lambda at, rounds: throughput.measure(at, Kind.NOOP, rounds),
     "short": lambda at, rounds: throughput.measure(at, Kind.SHORT, rounds),
-    "events": lambda at, rounds: throughput.measure(at, Kind.NOOP, rounds, EVENTS),
-    "metrics": lambda at, rounds: throughput.measure(at, Kind.NOOP, rounds, METRICS),
+    "events": lambda at, rounds: throughput.measure_cost(at, rounds, EVENTS),
+    "metrics": lambda at, rounds: throughput.measure_cost(at, rounds, METRICS),
     "many": enqueue.measure_many,
     "single": enqueue.measure_single,
     "outage": enqueue.measure_outage,

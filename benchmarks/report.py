@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -60,25 +61,30 @@ def noop(series: Series) -> str:
     return rates(series, {"against procrastinate": PROCRASTINATE.name, "against Celery's defaults": CELERY.name})
 
 
-def events(series: Series) -> str:
+def events(found: dict[str, Series]) -> str:
     """With Celery's events against without, round by round."""
-    return extra(series, "with events", {OURS.name: OURS_EVENTS.name, OURS_PLAIN.name: OURS_PLAIN_EVENTS.name})
+    return extra(found, "with events", {OURS.name: OURS_EVENTS.name, OURS_PLAIN.name: OURS_PLAIN_EVENTS.name})
 
 
-def metrics(series: Series) -> str:
+def metrics(found: dict[str, Series]) -> str:
     """Counting for Prometheus against not counting, round by round."""
-    return extra(series, "with metrics", {OURS.name: OURS_METRICS.name, OURS_PLAIN.name: OURS_PLAIN_METRICS.name})
+    return extra(found, "with metrics", {OURS.name: OURS_METRICS.name, OURS_PLAIN.name: OURS_PLAIN_METRICS.name})
 
 
-def extra(series: Series, head: str, pairs: dict[str, str]) -> str:
-    """What something that is added costs: each way of ours without and with it."""
+def extra(found: dict[str, Series], head: str, pairs: dict[str, str]) -> str:
+    """What something that is added costs: each way of ours without and with it, in jobs per second and in CPU."""
+    units = {"per second": 0, "CPU ms": 2}
     return rows(
-        ["", "per second", head, "ratio"],
+        ["", *(column for unit in units for column in (unit, head, "ratio"))],
         [
-            [base, spread(series[base]), spread(series[more]), spread(ratios(series, more, base), 2)]
+            [base, *(cell for unit in units for cell in compared(found[unit], base, more, units[unit]))]
             for base, more in pairs.items()
         ],
     )
+
+
+def compared(series: Series, base: str, more: str, digits: int) -> list[str]:
+    return [spread(series[base], digits), spread(series[more], digits), spread(ratios(series, more, base), 2)]
 
 
 def many(series: Series) -> str:
@@ -175,5 +181,8 @@ def draw(figures: dict[str, Any]) -> None:
         axes.set_title(title, loc="left", fontsize=10)
         axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(labelsize=8)
+    drawn = StringIO()
+    figure.savefig(drawn, format="svg")
     CHART.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(CHART)
+    # It is committed, and what is committed has no blanks at the ends of its lines.
+    CHART.write_text("".join(f"{line.rstrip()}\n" for line in drawn.getvalue().splitlines()))

@@ -16,8 +16,9 @@ from devstack.postgres import Postgres
 from devstack.processes import Process, stop_together
 from devstack.redis import Redis
 from jobs import broker, dispatch
-from jobs.models import Job
-from jobs.states import ENDED, State
+from jobs.models import Job, JobEvent
+from jobs.outcomes import OFFERED_AGAIN
+from jobs.states import ENDED, EventKind, Reason, State
 from tests.polling import wait_for
 from tests.services import APPLICATION
 from tests.testapp.models import Run
@@ -129,3 +130,9 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     if report.when == "call":
         item.failed = report.failed
     return report
+
+
+def give_back_often(job: Job, reason: Reason) -> None:
+    """As workers do for ten minutes whose version cannot read the job: the next one may call it dead."""
+    for _ in OFFERED_AGAIN:
+        JobEvent.objects.create(job=job, kind=EventKind.RELEASED, data={"reason": reason})

@@ -11,10 +11,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from config.queues import Queue
-from jobs.models import Job, JobEvent
+from jobs.models import Job
 from jobs.outcomes import OFFERED_AGAIN
-from jobs.states import EventKind, Reason, State
-from tests.integration.conftest import Stack
+from jobs.states import Reason, State
+from tests.integration.conftest import Stack, give_back_often
 from tests.polling import wait_for
 from tests.testapp.models import Run
 from tests.testapp.tasks import Echo, Nap, Trouble, backend_pid, echo, nap, nap_on, plain, trouble
@@ -84,12 +84,6 @@ def test_a_payload_that_was_tampered_with_is_never_executed(stack: Stack) -> Non
     stack.worker()
     dead = stack.ended([job], 10)[job.id]
     assert (dead.state, dead.reason, dead.attempt) == (State.DEAD, Reason.INVALID, 1)
-
-
-def give_back_often(job: Job, reason: Reason) -> None:
-    """As workers of a version that cannot read the job do for ten minutes."""
-    for _ in OFFERED_AGAIN:
-        JobEvent.objects.create(job=job, kind=EventKind.RELEASED, data={"reason": reason})
 
 
 @pytest.mark.parametrize(

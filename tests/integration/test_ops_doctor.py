@@ -28,6 +28,7 @@ from devstack.application import APP, Role
 from devstack.ports import free_port, is_free
 from devstack.postgres import Postgres
 from devstack.redis import Redis
+from jobs import broker
 from jobs.models import Job
 from ops.doctor import PROCESS_ROLES
 from ops.doctor import redis as redis_doctor
@@ -109,11 +110,13 @@ def only_fault(code: int, lines: Lines) -> tuple[str, str]:
 
 
 @pytest.fixture
-def doctor(stack: Stack, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Doctor:
+def doctor(stack: Stack, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Doctor]:
     call_command("sync_schedules", verbosity=0)
     monkeypatch.setenv("REDIS_USERNAME", "web")
     monkeypatch.setenv("REDIS_PASSWORD", stack.redis.password("web"))
-    return Doctor(stack, settings, monkeypatch)
+    yield Doctor(stack, settings, monkeypatch)
+    # It was made as the user that the test named.
+    broker.client.cache_clear()
 
 
 @pytest.mark.covers(118)

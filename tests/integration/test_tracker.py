@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import signal
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,7 +16,7 @@ import pytest
 from jobs.models import Job
 from jobs.registry import NoPayload
 from jobs.states import Reason, State
-from tests.integration.conftest import Stack
+from tests.integration.conftest import Stack, give_back_often
 from tests.integration.test_logs import SECRET, answers
 from tests.polling import wait_for
 from tests.services import APPLICATION
@@ -116,11 +117,13 @@ def test_a_death_is_one_event_and_retries_are_none(stack: Stack, sentry: Sentry)
 @pytest.mark.covers(49, 54)
 def test_a_death_without_an_exception_is_told_too_by_whoever_writes_it_down(stack: Stack, sentry: Sentry) -> None:
     """The guard writes the third loss of a killed child, the relay that of a worker which says nothing more."""
-    killed = trouble.enqueue(Trouble(signals=9, result=DATA))
-    silent = trouble.enqueue(Trouble(raises="system exit", result=DATA))
-    Job.objects.filter(id__in=[killed.id, silent.id]).update(losses=2)
-    stack.worker(SENTRY_DSN=sentry.dsn)
+    worker = stack.worker(SENTRY_DSN=sentry.dsn)
     stack.relay(SENTRY_DSN=sentry.dsn)
+    killed, silent = (trouble.enqueue(Trouble(signals=one, result=DATA)) for one in (signal.SIGKILL, signal.SIGSTOP))
+    Job.objects.filter(id__in=[killed.id, silent.id]).update(losses=2)
+    stack.ended([killed], 20)
+    stack.running(silent)
+    worker.kill()
     assert {one.state for one in stack.ended([killed, silent], 30).values()} == {State.DEAD}
     events = sentry.told(2)
     assert {event["tags"]["job_id"] for event in events} == {str(killed.id), str(silent.id)}
@@ -136,6 +139,7 @@ def test_a_death_without_an_exception_is_told_too_by_whoever_writes_it_down(stac
 def test_a_payload_that_no_longer_fits_is_not_quoted(stack: Stack, sentry: Sentry) -> None:
     job = echo.enqueue(Echo(text="a"))
     Job.objects.filter(id=job.id).update(payload={"text": [DATA], "more": DATA})
+    give_back_often(job, Reason.INVALID)
     stack.worker(SENTRY_DSN=sentry.dsn)
     assert stack.ended([job], 10)[job.id].reason == Reason.INVALID
     [event] = sentry.told(1)
