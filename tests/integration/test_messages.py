@@ -23,6 +23,10 @@ from tests.testapp.tasks import Echo, Nap, echo, nap_on, plain
 EVERY_WARNING = "error,ignore:You're running the worker with superuser privileges,ignore::ResourceWarning"
 
 
+NO_TEXT = base64.b64encode(b"\xff\xfe").decode()
+UNREADABLE = {"no text": NO_TEXT, "no base64": "no base64", "no JSON": base64.b64encode(b"[").decode()}
+
+
 class Bomb:
     """Touches a file when it is unpickled."""
 
@@ -48,6 +52,20 @@ def test_a_pickled_message_is_thrown_away_unread_and_the_worker_goes_on(stack: S
     wait_for(lambda: stack.messages() == stack.in_flight() == 0, 5, what="the message is gone")
     assert "ContentDisallowed" in worker.log.read_text()
     assert not exploded.exists()
+    assert Run.objects.count() == 0
+
+
+@pytest.mark.parametrize("body", UNREADABLE.values(), ids=UNREADABLE)
+def test_a_message_that_cannot_be_read_is_thrown_away_and_the_worker_goes_on(stack: Stack, body: str) -> None:
+    plain.delay()
+    with stack.redis.client() as client:
+        message = json.loads(client.rpop("default"))
+        client.lpush("default", json.dumps(message | {"body": body}))
+    worker = stack.worker()
+    job = echo.enqueue(Echo(text="ab"))
+    assert stack.ended([job], 10)[job.id].state == State.SUCCEEDED
+    wait_for(lambda: stack.messages() == stack.in_flight() == 0, 5, what="the message is gone")
+    assert worker.running
     assert Run.objects.count() == 0
 
 
