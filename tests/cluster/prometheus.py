@@ -40,7 +40,7 @@ class Prometheus:
         return [one for one in found if one["labels"].get("namespace") == namespace]
 
     def alerts(self, namespace: str) -> list[dict[str, Any]]:
-        """The alerting rules of a namespace: each with `name`, `query`, `health`, `lastError`, `state` and `alerts`."""
+        """The alerting rules of a namespace: each with `name`, `query`, `health`, `state` and `alerts`."""
         groups = self.ask("rules", type="alert")["groups"]
         # The operator names a file of rules by its namespace and name.
         return [rule for group in groups if f"/{namespace}-" in group["file"] for rule in group["rules"]]

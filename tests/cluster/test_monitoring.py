@@ -175,7 +175,7 @@ def test_every_alert_is_evaluated_without_an_error(loaded: Stack, prometheus: Pr
     assert len(names) >= 15
 
     def faults() -> dict[str, str]:
-        seen = {rule["name"]: rule["lastError"] or rule["health"] for rule in prometheus.alerts(NAMESPACE)}
+        seen = {rule["name"]: rule.get("lastError") or rule["health"] for rule in prometheus.alerts(NAMESPACE)}
         return {name: seen.get(name, "not there") for name in names if seen.get(name) != "ok"}
 
     wait_for(lambda: not faults(), 60, what="every alert is evaluated", seen=lambda _: faults())
