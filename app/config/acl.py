@@ -26,8 +26,9 @@ _WATCHING = (
     "&*",
     "+@connection",
     *("+llen", "+brpop", "+del", "+multi", "+exec", "+set", "+get", "+sadd", "+srem", "+smembers"),
-    *("+zadd", "+zrange", "+zrangebyscore", "+time", "+evalsha", "+script|load", "+script|exists"),
-    *("+publish", "+psubscribe", "+punsubscribe"),
+    # An older kombu, as in the exporter's image, looks for messages to give back from the other end.
+    *("+zadd", "+zrange", "+zrangebyscore", "+zrevrangebyscore", "+time", "+evalsha", "+script|load"),
+    *("+script|exists", "+publish", "+psubscribe", "+punsubscribe"),
 )
 
 ROLES: dict[str, tuple[str, ...]] = {
