@@ -91,8 +91,9 @@ def test_the_exporter_counts_its_tasks_and_knows_its_queues(
     # A new monitor reaches Prometheus as a file of a Secret, which the kubelet brings up to date every other minute.
     wait_for(lambda: prometheus.values(f"up{{{of}}} == 1"), 180, what="the exporter is a target and up",
              seen=lambda _: prometheus.targets(NAMESPACE))  # fmt: skip
-    begun = f'sum(celery_task_started_total{{{of},name="project.burn"}}) >= 1'
-    wait_for(lambda: prometheus.values(begun), 120, what="a task that began is counted")
+    # Those tasks begin only when their set was woken, and the exporter hears by then.
+    done = f'sum(celery_task_succeeded_total{{{of},name="project.nap"}}) >= 1'
+    wait_for(lambda: prometheus.values(done), 120, what="a task that succeeded is counted")
     known = prometheus.series(f"celery_queue_length{{{of}}}")
     assert {one["queue_name"] for one in known} == {"slow_work", "busy"}
 
