@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import redis
 
 from config.acl import ROLES
 from devstack import certificates
@@ -45,11 +46,13 @@ class PlainRedis(Redis):
         command = [str(redis_program()), "--port", str(self.port), "--save", "", "--bind", self.host]
         return Process(self.name, command, log=self.log, folder=self.folder)
 
-    def silence(self) -> str | None:
-        import redis
+    def client(self, role: str = "") -> redis.Redis:
+        """Whoever asks may do everything."""
+        return redis.Redis.from_url(self.url)
 
+    def silence(self) -> str | None:
         try:
-            redis.Redis.from_url(self.url).ping()
+            self.client().ping()
         except redis.RedisError as error:
             return str(error)
         return None
@@ -80,8 +83,8 @@ class Servers:
             database.execute("TRUNCATE jobs_job, jobs_jobevent CASCADE")
         with psycopg.connect(self.rivals_url, autocommit=True) as database:
             database.execute("TRUNCATE procrastinate_jobs CASCADE")
-        for redis in (self.redis, self.plain_redis):
-            with redis.client() as client:
+        for server in (self.redis, self.plain_redis):
+            with server.client() as client:
                 client.flushall()
 
     def environment(self, **more: str) -> dict[str, str]:
@@ -116,14 +119,14 @@ def servers() -> Iterator[Servers]:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         made = certificates.make(folder / "certificates")
         passwords = {role: f"{role}-password" for role in ROLES}
-        redis = stack.enter_context(Redis(folder / "redis", free_port(), passwords, made))
+        with_tls = stack.enter_context(Redis(folder / "redis", free_port(), passwords, made))
         plain = stack.enter_context(PlainRedis(folder / "plain", free_port(), {}, made))
         postgres = Postgres(folder / "postgres", free_port(), "database-password")
         stack.enter_context(postgres)
         stack.callback(postgres.remove)
         application = Application(
             folder,
-            redis,
+            with_tls,
             postgres,
             secret_key="only-for-benchmarks-" * 3,
             web_port=free_port(),
@@ -133,6 +136,6 @@ def servers() -> Iterator[Servers]:
         application.run("migrate")
         with psycopg.connect(postgres.url, autocommit=True) as database:
             database.execute("CREATE DATABASE rival")
-        ready = Servers(folder, redis, plain, postgres, application)
+        ready = Servers(folder, with_tls, plain, postgres, application)
         ready.run("benchmarks.rivals.procrastinate_app", "schema")
         yield ready
