@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.progress import track
@@ -17,12 +19,19 @@ from devstack.processes import Process
 COUNTS = {Kind.NOOP: 3_000, Kind.SHORT: 600}
 
 
-def rate(servers: Servers, contender: Contender, kind: Kind, count: int) -> float:
-    """One run of one contender, its workers started for it."""
+@contextmanager
+def at_work(servers: Servers, contender: Contender, kind: Kind) -> Iterator[list[Process]]:
+    """One contender's workers, started for COUNTS of jobs that were sent before."""
     servers.trace.unlink(missing_ok=True)
-    contender.send(servers, kind, count)
-    with contender.working(servers):
-        return watch(servers.trace, count)
+    contender.send(servers, kind, COUNTS[kind])
+    with contender.working(servers) as processes:
+        yield processes
+
+
+def rate(servers: Servers, contender: Contender, kind: Kind) -> float:
+    """One run of one contender."""
+    with at_work(servers, contender, kind):
+        return watch(servers.trace, COUNTS[kind])
 
 
 def measure(servers: Servers, kind: Kind, rounds: int, contenders: list[Contender] = ALL) -> dict[str, list[float]]:
@@ -30,7 +39,7 @@ def measure(servers: Servers, kind: Kind, rounds: int, contenders: list[Contende
     rates: dict[str, list[float]] = {one.name: [] for one in contenders}
     for _ in track(range(rounds), f"throughput, {kind}"):
         for contender in contenders:
-            rates[contender.name].append(rate(servers, contender, kind, COUNTS[kind]))
+            rates[contender.name].append(rate(servers, contender, kind))
     return rates
 
 
@@ -43,9 +52,7 @@ def measure_cost(servers: Servers, rounds: int, contenders: list[Contender]) -> 
     costs: dict[str, list[float]] = {one.name: [] for one in contenders}
     for _ in track(range(rounds), "cost"):
         for contender in contenders:
-            servers.trace.unlink(missing_ok=True)
-            contender.send(servers, Kind.NOOP, COUNTS[Kind.NOOP])
-            with contender.working(servers) as processes:
+            with at_work(servers, contender, Kind.NOOP) as processes:
                 done, before = wait_for_begin(servers.trace), cpu(processes)
                 rates[contender.name].append(watch(servers.trace, COUNTS[Kind.NOOP]))
                 spent = cpu(processes) - before
