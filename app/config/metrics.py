@@ -178,7 +178,7 @@ TASK_RUN = histogram(
 )
 UNKNOWN = counter(
     "jobs_unknown_messages_total",
-    "Messages that name no task of this version. The newest are kept: `manage unknown_messages`.",
+    "Messages that name no task of this version or cannot be read. The newest are kept: `manage unknown_messages`.",
     ["queue"],
     WORKER,
 )

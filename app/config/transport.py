@@ -1,4 +1,4 @@
-"""kombu's Redis transport with two mends.
+"""kombu's Redis transport with three mends.
 
 kombu 5.7 makes a new client for every command or pipeline, a fifth of the CPU time that a worker spends in its main
 process on a small task. Here a channel keeps one.
@@ -6,22 +6,80 @@ process on a small task. Here a channel keeps one.
 When Redis goes away while a task runs, kombu 5.7 goes on using the channel of the lost connection: to give messages
 back, and later to acknowledge the task. That channel looks for its server's address in a connection that has none any
 more, and the AttributeError ends the worker. Raised as a lost connection, Celery knows what to do with it.
+
+What is in a queue is whatever somebody pushed. kombu 5.7 takes it for a message as kombu writes them, and an error on
+the way ends the worker, with the message gone. Here it becomes a message that `unreadable` tells of.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import NoneType
 from typing import Any
+from uuid import uuid4
 
 from kombu import transport
-from kombu.transport import redis
+from kombu.transport import redis, virtual
+from kombu.utils.json import loads
 from redis.exceptions import ConnectionError as ConnectionLost
+
+
+class Message(virtual.Message):
+    """What came out of a queue. One that is `unreadable` has no headers and no body, and can be rejected."""
+
+    _raw: Any
+
+    def __init__(self, payload: Any, channel: Any = None, **options: Any) -> None:
+        """Read a payload: a mapping as kombu writes it, or anything else."""
+        self.unreadable = ""
+        try:
+            if not isinstance(payload, dict):
+                raise TypeError("it is no JSON object")
+            super().__init__(payload, channel=channel, **options)
+            _check(self)
+        except Exception as error:
+            # Whatever it is: the alternative is a worker that ends.
+            self.unreadable = f"{type(error).__name__}: {error}"
+            delivery = {"delivery_tag": str(uuid4()), "delivery_info": {"exchange": "", "routing_key": ""}}
+            super().__init__({"properties": delivery}, channel=channel)
+            self._raw = payload
+
+    @property
+    def text(self) -> str:
+        """As it stood in the queue."""
+        return self._raw if isinstance(self._raw, str) else json.dumps(self._raw)
+
+
+def _check(message: Message) -> None:
+    """Raise for what kombu and Celery look at too late to reject it."""
+    found = {"delivery_tag": message.delivery_tag, **{name: message.delivery_info[name] for name in ADDRESS}}
+    for name, value in found.items():
+        if not isinstance(value, str):
+            raise TypeError(f"its {name} is of type {type(value).__name__}; it must be a string")
+    if not isinstance(message.headers, dict):
+        raise TypeError(f"its headers are of type {type(message.headers).__name__}; they must be an object")
+    for limit in message.headers.get("timelimit") or ():
+        if not isinstance(limit, (int, float, NoneType)):
+            raise TypeError(f"its timelimit has a {type(limit).__name__}; it must have numbers or null")
+
+
+ADDRESS = ("exchange", "routing_key")
+
+
+def _load(text: str) -> Any:
+    """The payload, or the text itself if it is none."""
+    try:
+        return loads(text)
+    except Exception:
+        return text
 
 
 class Channel(redis.Channel):
     """A channel that keeps its client, and says so when its connection is closed."""
 
+    Message = Message
     _kept: Any = None
 
     @contextmanager
@@ -48,4 +106,5 @@ class Transport(redis.Transport):
 
 def install() -> None:
     """Make it the transport of `rediss://`."""
+    redis.loads = _load  # type: ignore[attr-defined]  # there is no method around this one call
     transport.TRANSPORT_ALIASES["rediss"] = "config.transport:Transport"

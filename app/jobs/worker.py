@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import json
 import os
 import socket
 from typing import Any
@@ -97,16 +96,11 @@ def count_by_way_of_the_main_process(**_: Any) -> None:
 @signals.task_unknown.connect
 @signals.task_rejected.connect
 def keep_unknown(message: Any, exc: Exception | None, **_: Any) -> None:
-    """A message that names no task, or none of this version: Celery has taken it off the queue, and nobody else will.
-
-    One that has another error is of a task that is known, and counted among its ends.
-    """
-    if exc is not None and not isinstance(exc, KeyError):
-        return
+    """A message that names no task of this version, or cannot be read: it is off the queue, and nobody else has it."""
     queue = str(settings.WORKER_QUEUE)
     metrics.add(metrics.UNKNOWN, 1, queue)
     try:
-        broker.keep_unknown(queue, json.dumps(message.serializable()) if message.headers else str(message.body))
+        broker.keep_unknown(queue, message.text)
     except broker.BrokerError as error:
         log.error("a message of an unknown task could not be kept", error=str(error))
 

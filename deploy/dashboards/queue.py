@@ -66,8 +66,9 @@ def outcomes() -> Row:
         Panel(title="Attempts to be tried again", asks={"{{type}}": by("jobs_retries_total", "type")}, unit="ops"),
         Panel(title="Failures", asks={"{{type}}: {{reason}}": by("jobs_failures_total", "type, reason")}, unit="ops"),
         Panel(title="Losses", asks={"{{type}}: {{reason}}": by("jobs_losses_total", "type, reason")}, unit="ops"),
-        Panel(title="Messages that name no known task", asks={"{{queue}}": by("jobs_unknown_messages_total", "queue")},
-              unit="ops", about="A producer is ahead of the workers, or not ours."),
+        Panel(title="Messages that no worker can use", asks={"{{queue}}": by("jobs_unknown_messages_total", "queue")},
+              unit="ops",
+              about="They name no known task, or cannot be read: a producer is ahead of the workers, or not ours."),
     ])  # fmt: skip
 
 

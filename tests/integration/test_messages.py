@@ -23,8 +23,37 @@ from tests.testapp.tasks import Echo, Nap, echo, nap_on, plain
 EVERY_WARNING = "error,ignore:You're running the worker with superuser privileges,ignore::ResourceWarning"
 
 
-NO_TEXT = base64.b64encode(b"\xff\xfe").decode()
-UNREADABLE = {"no text": NO_TEXT, "no base64": "no base64", "no JSON": base64.b64encode(b"[").decode()}
+def unreadable(base: dict[str, Any]) -> dict[str, bytes]:
+    """What somebody else might push, each wrong in one place, by what is wrong with it."""
+    headers, properties = base["headers"], base["properties"]
+    parts: dict[str, Any] = {
+        "no properties": {name: value for name, value in base.items() if name != "properties"},
+        "no delivery tag": base | {"properties": {**properties, "delivery_tag": None}},
+        "no routing key": base | {"properties": {**properties, "delivery_info": {}}},
+        "a body that is no text": base | {"body": base64.b64encode(b"\xff\xfe").decode()},
+        "a body that is no base64": base | {"body": "no base64"},
+        "a body of half a quartet": base | {"body": "abcde"},
+        "a body that is no JSON": base | {"body": base64.b64encode(b"[").decode()},
+        "a body that is a number": base | {"body": base64.b64encode(b"7").decode()},
+        "no headers": base | {"headers": None},
+        "headers that are a list": base | {"headers": ["task", "id"]},
+        "a task that is a list": base | {"headers": {**headers, "task": [1]}},
+        "no id": base | {"headers": {name: value for name, value in headers.items() if name != "id"}},
+        "a time to run that is none": base | {"headers": {**headers, "eta": "soon"}},
+        "a time to expire that is none": base | {"headers": {**headers, "expires": "late"}},
+        "limits that are none": base | {"headers": {**headers, "timelimit": 7}},
+        "no known compression": base | {"headers": {**headers, "compression": "zip"}},
+    }
+    return {
+        "no JSON": b"hello",
+        "no UTF-8": b"\xff\xfe",
+        "a number": b"7",
+        "null": b"null",
+        "a list": b"[]",
+        "JSON too deep to read": b"[" * 100_000,
+        "a value that kombu cannot revive": b'{"__type__": "decimal", "__value__": "much"}',
+        **{name: json.dumps(part).encode() for name, part in parts.items()},
+    }
 
 
 class Bomb:
@@ -55,18 +84,20 @@ def test_a_pickled_message_is_thrown_away_unread_and_the_worker_goes_on(stack: S
     assert Run.objects.count() == 0
 
 
-@pytest.mark.parametrize("body", UNREADABLE.values(), ids=UNREADABLE)
-def test_a_message_that_cannot_be_read_is_thrown_away_and_the_worker_goes_on(stack: Stack, body: str) -> None:
-    plain.delay()
+@pytest.mark.parametrize("queue", [Queue.DEFAULT, Queue.IO])
+def test_messages_that_cannot_be_read_are_set_aside_and_the_worker_goes_on(stack: Stack, queue: Queue) -> None:
+    nap_on[queue].enqueue(Nap())
     with stack.redis.client() as client:
-        message = json.loads(client.rpop("default"))
-        client.lpush("default", json.dumps(message | {"body": body}))
-    worker = stack.worker()
-    job = echo.enqueue(Echo(text="ab"))
-    assert stack.ended([job], 10)[job.id].state == State.SUCCEEDED
-    wait_for(lambda: stack.messages() == stack.in_flight() == 0, 5, what="the message is gone")
+        broken = unreadable(json.loads(client.rpop(queue)))
+        for text in broken.values():
+            client.lpush(queue, text)
+        worker = stack.worker(queue)
+        job = nap_on[queue].enqueue(Nap())
+        assert stack.ended([job], 10)[job.id].state == State.SUCCEEDED
+        wait_for(lambda: stack.messages(queue) == stack.in_flight(queue) == 0, 5, what="no message is left")
+        kept = client.lrange(f"unknown:{queue}", 0, -1)
     assert worker.running
-    assert Run.objects.count() == 0
+    assert {name for name, text in broken.items() if text.decode(errors="replace") not in kept} == set()
 
 
 @pytest.mark.covers(126)

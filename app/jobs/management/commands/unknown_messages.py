@@ -1,4 +1,4 @@
-"""Messages that named no task of the version that got them."""
+"""Messages that named no task of the version that got them, or could not be read."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from jobs import broker
 
 class Command(BaseCommand):
     help = (
-        "List the messages that workers kept because they know no such task, or send them to their queues again. "
-        "It needs the relay's rights in Redis."
+        "List the messages that workers kept because they know no such task or cannot read them, or send them to "
+        "their queues again. It needs the relay's rights in Redis."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
