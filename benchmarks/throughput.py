@@ -70,9 +70,6 @@ def wait_for_begin(trace: Path) -> int:
 def cpu(processes: list[Process]) -> float:
     """Seconds of CPU that the processes and their children have spent."""
     pids = [pid for process in processes for pid in (process.pid, *tether.descendants(process.pid))]
-    ticks = 0
-    for pid in pids:
-        # User and system time stand at fields 14 and 15, counted from the pid; names may hold spaces.
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        ticks += int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
+    # User and system time: proc_pid_stat(5).
+    ticks = [int(field) for pid in pids for field in tether.stat(pid)[11:13]]
+    return sum(ticks) / os.sysconf("SC_CLK_TCK")

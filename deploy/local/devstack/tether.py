@@ -39,10 +39,10 @@ def _parents() -> dict[int, int]:
     if not (PROC / "self").exists():
         listing = subprocess.run(["ps", "-axo", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
         return {int(pid): int(parent) for pid, parent in map(str.split, listing.splitlines())}
-    return {int(path.name): int(stat[1]) for path in PROC.glob("[0-9]*") if (stat := _stat(int(path.name)))}
+    return {int(path.name): int(fields[1]) for path in PROC.glob("[0-9]*") if (fields := stat(int(path.name)))}
 
 
-def _stat(pid: int) -> list[str]:
+def stat(pid: int) -> list[str]:
     """What /proc tells of a process after its name: state, parent and more; nothing when it is gone."""
     try:
         return (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
@@ -54,8 +54,8 @@ def alive(pid: int) -> bool:
     """Whether the process runs or could; one that ended and was not yet collected by its parent does not."""
     if not (PROC / "self").exists():
         return send(pid, 0)
-    stat = _stat(pid)
-    return bool(stat) and stat[0] not in "ZX"
+    fields = stat(pid)
+    return bool(fields) and fields[0] not in "ZX"
 
 
 def send(pid: int, number: int) -> bool:
