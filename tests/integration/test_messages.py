@@ -16,7 +16,7 @@ from jobs.states import State
 from tests.integration.conftest import Stack
 from tests.polling import wait_for
 from tests.testapp.models import Run
-from tests.testapp.tasks import Echo, Nap, echo, nap_on, plain
+from tests.testapp.tasks import Echo, Module, Nap, echo, has_imported, nap_on, plain
 
 # But for Celery's advice against running as root, which a test runner's container cannot follow, and for connections of
 # threads that end with their process.
@@ -98,6 +98,18 @@ def test_messages_that_cannot_be_read_are_set_aside_and_the_worker_goes_on(stack
         kept = client.lrange(f"unknown:{queue}", 0, -1)
     assert worker.running
     assert {name for name, text in broken.items() if text.decode(errors="replace") not in kept} == set()
+
+
+def test_a_worker_loads_nothing_that_only_answers_http(stack: Stack) -> None:
+    """A quarter of its start, and memory in each of its children."""
+    stack.worker()
+    loaded = {name: has_imported.enqueue(Module(name=name)) for name in ("config.celery", "config.urls", "gunicorn")}
+    ended = stack.ended(loaded.values(), 10)
+    assert {name: ended[job.id].result for name, job in loaded.items()} == {
+        "config.celery": True,
+        "config.urls": False,
+        "gunicorn": False,
+    }
 
 
 @pytest.mark.covers(126)

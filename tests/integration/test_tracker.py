@@ -14,13 +14,12 @@ import httpx
 import pytest
 
 from jobs.models import Job
-from jobs.registry import NoPayload
 from jobs.states import Reason, State
 from tests.integration.conftest import Stack, give_back_often
 from tests.integration.test_logs import SECRET, answers
 from tests.polling import wait_for
 from tests.services import APPLICATION
-from tests.testapp.tasks import Echo, Trouble, echo, has_imported_sentry, trouble
+from tests.testapp.tasks import Echo, Module, Trouble, echo, has_imported, trouble
 
 # Somebody's data, in a payload.
 DATA = "ada@example.com"
@@ -82,7 +81,7 @@ def sentry() -> Iterator[Sentry]:
 @pytest.mark.parametrize("is_set", [False, True])
 def test_sentry_is_imported_only_where_it_is_told(stack: Stack, sentry: Sentry, is_set: bool) -> None:
     stack.worker(**({"SENTRY_DSN": sentry.dsn} if is_set else {}))
-    job = has_imported_sentry.enqueue(NoPayload())
+    job = has_imported.enqueue(Module(name="sentry_sdk"))
     assert stack.ended([job], 10)[job.id].result is is_set
     assert sentry.envelopes == []
 

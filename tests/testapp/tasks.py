@@ -122,10 +122,16 @@ def trouble(job: RunningJob, payload: Trouble) -> Any:
     return "a\x00b" if payload.result == "NUL" else payload.result
 
 
-@job(queue=Queue.DEFAULT)
-def has_imported_sentry(job: RunningJob, payload: NoPayload) -> bool:
+class Module(BaseModel, extra="forbid"):
+    """A module's full name."""
+
+    name: str
+
+
+@job(queue=Queue.DEFAULT, payload=Module)
+def has_imported(job: RunningJob, payload: Module) -> bool:
     """Whether this process has."""
-    return "sentry_sdk" in sys.modules
+    return payload.name in sys.modules
 
 
 class Count(BaseModel, extra="forbid"):
