@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import IO, cast
@@ -71,6 +73,16 @@ def follow(steps: Iterable[tuple[str, Step]]) -> Iterator[Finding]:
             seen = redact(f"the check broke off with {type(error).__name__}: {error}")
             yield Finding(subject, Verdict.FAULT, str(seen), "look at the server's log and try again")
             return
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Findings are for people: meanwhile nothing is logged beside them but warnings and worse."""
+    logging.disable(logging.INFO)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def show(findings: Iterable[Finding], out: OutputWrapper) -> bool:

@@ -15,10 +15,16 @@ IN = ("--namespace", NAMESPACE)
 
 def install(image: str, *values: Path) -> None:
     """Install the chart with an image, or bring the release to it; wait until every pod is ready."""
+    put(RELEASE, NAMESPACE, image, VALUES, *monitoring.values(), *values)
+
+
+def put(release: str, namespace: str, image: str, *values: Path, chart: Path = CHART) -> None:
+    """Install a chart with an image and values, or bring a release to them; wait until every pod is ready."""
     repository, _, tag = image.rpartition(":")
-    files = [argument for path in (VALUES, *monitoring.values(), *values) for argument in ("--values", str(path))]
+    files = [word for path in values for word in ("--values", str(path))]
     image_is = ("--set", f"image.repository={repository}", "--set-string", f"image.tag={tag}")
-    helm("upgrade", "--install", RELEASE, str(CHART), *IN, *files, *image_is, "--wait", "--timeout", PATIENCE)
+    where = ("--namespace", namespace)
+    helm("upgrade", "--install", release, str(chart), *where, *files, *image_is, "--wait", "--timeout", PATIENCE)
 
 
 def revision() -> int:
@@ -36,5 +42,4 @@ def test() -> list[str]:
     """`helm test`: a line for each queue. StackError with them when a canary did not come back."""
     printed = helm("test", RELEASE, *IN, "--logs", "--timeout", "5m")
     _, _, log = printed.partition("POD LOGS:")
-    # Beside them the pod logs what it did, as JSON.
-    return [line for line in log.splitlines()[1:] if line.strip() and not line.startswith("{")]
+    return [line for line in log.splitlines()[1:] if line.strip()]

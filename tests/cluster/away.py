@@ -7,20 +7,18 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.kind.names import CHART, VALUES
-from deploy.kind.programs import helm
+from deploy.kind import release
+from deploy.kind.names import VALUES
 from tests.cluster.kube import Kube
 from tests.cluster.polling import wait_for
 from tests.cluster.prometheus import Prometheus
 from tests.cluster.stack import Stack, new_batch
 
+HERE = Path(__file__).parent
 RELEASE = "away"
 # Seconds without Redis.
 ABSENCE = 600
-ENQUEUE = (
-    "from probe.tasks import Work, work_on\n"
-    "for queue in ('default', 'io'): work_on[queue].enqueue(Work(batch='{batch}'))"
-)
+QUEUES = ("default", "io")
 
 
 @dataclass(frozen=True)
@@ -61,9 +59,9 @@ class Away:
         return self._absence
 
     def _pass(self) -> None:
-        self._install()
+        release.put(RELEASE, self.NAMESPACE, self.image, VALUES, HERE / "away.yaml")
         kube = self.stack.kube
-        self.stack.wait_ended(self.enqueue(), 2, within=60)
+        self.stack.wait_ended(self.enqueue(), len(QUEUES), within=60)
         before = kube.restarts()
         kube.scale("redis", 0, kind="statefulset")
         wait_for(lambda: not kube.pods("redis"), 90, what="Redis is gone")
@@ -74,16 +72,9 @@ class Away:
         wait_for(lambda: kube.ready("redis"), 120, what="Redis is back")
         self._absence = Absence(before, after, firing, batch, time.time())
 
-    def _install(self) -> None:
-        repository, _, tag = self.image.rpartition(":")
-        values = [word for path in (VALUES, Path(__file__).parent / "away.yaml") for word in ("--values", str(path))]
-        image = ["--set", f"image.repository={repository}", "--set-string", f"image.tag={tag}"]
-        helm("upgrade", "--install", RELEASE, str(CHART), "--namespace", self.NAMESPACE, *values, *image,
-             "--wait", "--timeout", "10m")  # fmt: skip
-
     def enqueue(self) -> str:
         """A job on each queue; their batch. Redis is not needed for that."""
         batch = new_batch("away")
-        command = ["python", "-m", "config", "manage", "shell", "--command", ENQUEUE.format(batch=batch)]
-        self.stack.kube.exec(f"deployment/{self.stack.kube.full}-web", *command, container="web")
+        for queue in QUEUES:
+            self.stack.enqueue(queue, batch=batch)
         return batch

@@ -102,6 +102,11 @@ class Kube:
         assert answer.code == 0, f"{command} in {pod} ended with {answer.code}: {answer.printed} {answer.complaint}"
         return answer.printed
 
+    def manage(self, *command: str) -> str:
+        """Run a command of Django's in the newest pod of web, which stays; AssertionError when it fails."""
+        [*_, newest] = self.ready("web")
+        return self.exec(newest.metadata.name, "python", "-m", "config", "manage", *command, container="web")
+
     def stop_process(self, pod: Any) -> None:
         """Freeze the main process of a pod's first container. From the node: inside, nothing can stop process 1."""
         uid = pod.metadata.uid.replace("-", "_")

@@ -15,6 +15,11 @@ from tests.cluster.polling import wait_for
 
 # Replicas of each queue's set when there is nothing to do, as the values say.
 MINIMUM = {"critical": 1, "default": 1, "io": 0, "heavy": 0}
+ENQUEUE = """
+from probe.tasks import Work, work_on
+for _ in range({count}):
+    work_on[{queue!r}].enqueue(Work(batch={batch!r}, seconds={seconds}))
+"""
 # Seconds until an idle set is back at its minimum: the window of the last jobs, KEDA's cooldown, and a look at each.
 SETTLED = 180
 
@@ -48,6 +53,13 @@ class Stack:
         batch = batch or new_batch(queue)
         for _ in range(count):
             self.api.submit(f"probe.work_{queue}", {"batch": batch, "seconds": seconds})
+        return batch
+
+    def enqueue(self, queue: str, count: int = 1, *, seconds: float = 0, batch: str = "") -> str:
+        """As `submit`, for a release that nothing leads to: in a pod of its web. Redis is not needed for that."""
+        batch = batch or new_batch(queue)
+        script = ENQUEUE.format(queue=queue, count=count, batch=batch, seconds=seconds)
+        self.kube.manage("shell", "--command", script)
         return batch
 
     def query(self, statement: str) -> list[dict[str, str]]:

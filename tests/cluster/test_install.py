@@ -54,7 +54,7 @@ def test_a_canary_comes_through_every_queue_within_60_seconds(stack: Stack, figu
 
 @pytest.mark.covers(118)
 def test_the_doctor_finds_nothing_wrong_in_a_pod(kube: Kube) -> None:
-    found = kube.exec(f"deployment/{kube.full}-web", "python", "-m", "config", "manage", "doctor", container="web")
+    found = kube.manage("doctor")
     assert {line.split()[0] for line in found.splitlines()} <= {"ok", "note"}, found
     assert len(found.splitlines()) >= 10
 

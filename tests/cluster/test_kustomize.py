@@ -22,7 +22,7 @@ from tests.cluster import test_manifests
 from tests.cluster.conftest import Images
 from tests.cluster.kube import Kube, namespace
 from tests.cluster.polling import wait_for
-from tests.cluster.stack import Stack, Trace, done_exactly_once, new_batch
+from tests.cluster.stack import Stack, Trace, done_exactly_once
 from tests.kustomize.kustomize import build, copy
 
 # Seconds for every pod of a new or changed stack to be ready on a busy machine.
@@ -46,11 +46,6 @@ OVER_LOCAL = {
         },
     ],
 }
-ENQUEUE = """
-from probe.tasks import Work, work_on
-for _ in range({count}):
-    work_on[{queue!r}].enqueue(Work(batch={batch!r}, seconds={seconds}))
-"""
 
 
 class Overlay:
@@ -83,18 +78,6 @@ class Overlay:
             self.kube.kubectl("rollout", "status", what, f"--timeout={READY}s")
         except StackError as error:
             raise AssertionError(f"{error}\n{self.kube.kubectl('get', 'pods,jobs,events')}") from None
-
-    def enqueue(self, queue: str, count: int, seconds: float) -> str:
-        """Ask for jobs from web's pod; their batch."""
-        batch = new_batch("kustomize")
-        script = ENQUEUE.format(queue=queue, count=count, batch=batch, seconds=seconds)
-        self.manage("shell", "--command", script)
-        return batch
-
-    def manage(self, *arguments: str) -> str:
-        return self.kube.exec(
-            f"deployment/{RELEASE}-web", "python", "-m", "config", "manage", *arguments, container="web"
-        )
 
     def jobs(self) -> dict[str, bool]:
         """The Jobs that migrate, and whether each has succeeded."""
@@ -130,9 +113,9 @@ def applied(images: Images, tmp_path_factory: pytest.TempPathFactory, figures: d
 
 @pytest.fixture(scope="module")
 def canaries(applied: Overlay) -> list[str]:
-    """What the smoke test says, beside its log, begun with nobody on `io`."""
+    """What the smoke test says, begun with nobody on `io`."""
     wait_for(lambda: applied.kube.replicas("io") == 0, 120, what="the set without work is at 0")
-    return [line for line in applied.manage("smoke", "--timeout", "90").splitlines() if not line.startswith("{")]
+    return applied.kube.manage("smoke", "--timeout", "90").splitlines()
 
 
 @dataclass(frozen=True)
@@ -150,8 +133,8 @@ class Change:
 def changed(applied: Overlay, canaries: list[str], images: Images, figures: dict[str, str]) -> Change:
     """Another image, applied while SHORT short and LONG long jobs are there."""
     before = applied.jobs()
-    long = applied.enqueue("default", LONG, seconds=20)
-    short = applied.enqueue("default", SHORT, seconds=1)
+    long = applied.stack.enqueue("default", LONG, seconds=20)
+    short = applied.stack.enqueue("default", SHORT, seconds=1)
     applied.stack.wait_begun(long, 1)
     began = time.monotonic()
     applied.prepare(images.two)
@@ -160,7 +143,7 @@ def changed(applied: Overlay, canaries: list[str], images: Images, figures: dict
     figures["seconds until the overlay's stack ran another image"] = f"{time.monotonic() - began:.0f}"
     applied.stack.wait_ended(short, SHORT, within=120)
     applied.stack.wait_ended(long, LONG, within=120)
-    last = applied.enqueue("default", 1, seconds=0)
+    last = applied.stack.enqueue("default")
     applied.stack.wait_ended(last, 1, within=60)
     [newest, _] = applied.stack.traces(last)
     return Change(applied.stack.traces(short), applied.stack.traces(long), newest.generation, before, applied.jobs())

@@ -92,8 +92,7 @@ def loaded(stack: Stack, prometheus: Prometheus) -> Iterator[Stack]:
     batch = new_batch("trouble")
     for job_type in ("probe.fail", "probe.eat"):
         stack.api.submit(job_type, {"batch": batch})
-    stack.kube.exec(f"deployment/{stack.kube.full}-web", "python", "-m", "config", "manage", "shell", "--command", SEND,
-                    container="web")  # fmt: skip
+    stack.kube.manage("shell", "--command", SEND)
     wait_for(lambda: [job["state"] for job in stack.jobs(batch)] == ["dead", "dead"], 120, what="both are dead",
              seen=lambda _: stack.jobs(batch))  # fmt: skip
     yield stack

@@ -10,22 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from deploy.kind import cluster
-from deploy.kind.programs import helm
+from deploy.kind import cluster, release
 from tests.cluster import kube as kubes
 from tests.cluster.conftest import HERE, Images
 from tests.cluster.kube import Kube
-from tests.cluster.stack import Stack, Trace, done_exactly_once, new_batch
+from tests.cluster.stack import Stack, Trace, done_exactly_once
 from tests.compat.versions import ROOT, earlier_version, unpack
 
 NAMESPACE, RELEASE = "earlier", "earlier"
 # Jobs of a second each, a minute and a half of work for one worker; and some that are running when the upgrade begins.
 SHORT, LONG = 90, 3
 LONG_SECONDS = 40
-ENQUEUE = (
-    "from probe.tasks import Work, work_on\n"
-    "for _ in range({count}): work_on['{queue}'].enqueue(Work(batch='{batch}', seconds={seconds}))"
-)
 
 
 @dataclass(frozen=True)
@@ -46,8 +41,8 @@ def upgraded(images: Images, figures: dict[str, str]) -> Iterator[Upgraded]:
         install(Path(folder), earlier_image(version, Path(folder)))
         figures[f"seconds to build and install {version[:12]}"] = f"{time.monotonic() - began:.0f}"
         stack = Stack(Kube(NAMESPACE, f"{RELEASE}-django-celery"))
-        long = enqueue(stack, "io", LONG, LONG_SECONDS)
-        short = enqueue(stack, "default", SHORT, 1)
+        long = stack.enqueue("io", LONG, seconds=LONG_SECONDS)
+        short = stack.enqueue("default", SHORT, seconds=1)
         stack.wait_begun(long, LONG, within=60)
         stack.wait_begun(short, 1, within=60)
         began = time.monotonic()
@@ -55,7 +50,7 @@ def upgraded(images: Images, figures: dict[str, str]) -> Iterator[Upgraded]:
         figures[f"seconds to upgrade {version[:12]} to this commit"] = f"{time.monotonic() - began:.0f}"
         stack.wait_ended(long, LONG, within=120)
         stack.wait_ended(short, SHORT, within=180)
-        after = enqueue(stack, "default", 1, 0)
+        after = stack.enqueue("default")
         stack.wait_ended(after, 1, within=60)
         yield Upgraded(stack, short, long, after)
 
@@ -72,28 +67,9 @@ def earlier_image(version: str, folder: Path) -> str:
 
 
 def install(checkout: Path, image: str) -> None:
-    """Install a checkout's chart, or bring the release to it; wait until every pod is ready."""
-    repository, _, tag = image.rpartition(":")
-    files = (checkout / "deploy" / "kind" / "values.yaml", HERE / "release.yaml")
-    values = [word for path in files for word in ("--values", str(path))]
-    image_is = ("--set", f"image.repository={repository}", "--set-string", f"image.tag={tag}")
-    chart = str(checkout / "deploy" / "helm" / "django-celery")
-    where = ("--namespace", NAMESPACE)
-    helm("upgrade", "--install", RELEASE, chart, *where, *values, *image_is, "--wait", "--timeout", "5m")
-
-
-def enqueue(stack: Stack, queue: str, count: int, seconds: float) -> str:
-    """Make jobs in the release's web; their batch."""
-    batch = new_batch(queue)
-    script = ENQUEUE.format(count=count, queue=queue, batch=batch, seconds=seconds)
-    manage(stack, "shell", "--command", script)
-    return batch
-
-
-def manage(stack: Stack, *command: str) -> str:
-    """Run a command of Django's in a pod of web that stays. AssertionError when it fails."""
-    [*_, newest] = stack.kube.ready("web")
-    return stack.kube.exec(newest.metadata.name, "python", "-m", "config", "manage", *command, container="web")
+    """Install a checkout's chart with its own values, or bring the release to it."""
+    values, chart = checkout / "deploy" / "kind" / "values.yaml", checkout / "deploy" / "helm" / "django-celery"
+    release.put(RELEASE, NAMESPACE, image, values, HERE / "release.yaml", chart=chart)
 
 
 def generations(traces: list[Trace]) -> set[str]:
@@ -120,4 +96,4 @@ def test_jobs_that_ran_when_the_upgrade_began_end_where_they_began(upgraded: Upg
 def test_this_version_works_on_the_earlier_ones_data(upgraded: Upgraded) -> None:
     assert generations(upgraded.stack.traces(upgraded.after)) == {"one"}
     # It fails when a migration is missing.
-    manage(upgraded.stack, "migrate", "--check")
+    upgraded.stack.kube.manage("migrate", "--check")

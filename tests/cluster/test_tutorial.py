@@ -41,8 +41,7 @@ def reader(stack: Stack, kube: Kube, tmp_path: Path) -> Iterator[Reader]:
     reader.known |= {"URL": URL, "TOKEN": token.current()}
     yield reader
     # Tables that the next image knows nothing of.
-    command = ("python", "-m", "config", "manage", "migrate", "billing", "zero")
-    kube.exec(f"deployment/{kube.full}-web", *command, container="web")
+    kube.manage("migrate", "billing", "zero")
 
 
 def images_of_web(kube: Kube) -> set[str]:

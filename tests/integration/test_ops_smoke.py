@@ -34,9 +34,10 @@ def start_workers(stack: Stack, *queues: Queue) -> None:
 
 
 @pytest.mark.covers(19)
-def test_a_canary_comes_back_through_every_queue(stack: Stack) -> None:
+def test_a_canary_comes_back_through_every_queue(stack: Stack, caplog: pytest.LogCaptureFixture) -> None:
     start_workers(stack, *Queue)
     code, lines = smoke(20)
+    assert caplog.messages == [], "nothing is logged beside the findings"
     assert code == 0
     assert set(lines) == {queue.value for queue in Queue}
     assert all(line.startswith("ok started after ") for line in lines.values())
