@@ -8,7 +8,9 @@ from typing import Any
 
 from celery import signals
 from celery.worker import consumer, state
+from django.conf import settings
 
+from . import signatures
 from .transport import Message
 
 log = logging.getLogger(__name__)
@@ -23,8 +25,8 @@ class Consumer(consumer.Consumer):
         handle = super().create_task_handler(*args, **options)
 
         def on_task_received(message: Message) -> Any:
-            if message.unreadable:
-                return self.refuse(message, message.unreadable)
+            if fault := message.unreadable or _fault_of_signature(message):
+                return self.refuse(message, fault)
             try:
                 return handle(message)
             except Exception as error:
@@ -53,3 +55,8 @@ class Consumer(consumer.Consumer):
         if not message.acknowledged:
             message.reject_log_error(log, self.connection_errors)
         signals.task_rejected.send(sender=self, message=message, exc=None)
+
+
+def _fault_of_signature(message: Message) -> str:
+    keys: list[signatures.Key] = settings.MESSAGE_KEYS
+    return signatures.fault_of(message.raw, keys, required=settings.MESSAGE_SIGNATURE_REQUIRED) if keys else ""

@@ -9,79 +9,27 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Any, Literal
-from urllib.parse import SplitResult, unquote, urlsplit
+from typing import Any, Literal
+from urllib.parse import unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from .queues import RELEASE_MARGIN, Queue, find
-
-
-def _words(value: object) -> object:
-    return [word.strip() for word in value.split(",") if word.strip()] if isinstance(value, str) else value
-
-
-def _url(value: SecretStr) -> SplitResult:
-    """The parts of a URL. Raises ValueError without a word of it: Python's would quote what may be a password."""
-    try:
-        parts = urlsplit(value.get_secret_value())
-        _ = parts.port
-    except ValueError:
-        raise ValueError("not a URL") from None
-    return parts
-
-
-def _verified_redis_url(url: SecretStr) -> SecretStr:
-    parts = _url(url)
-    if parts.scheme != "rediss" or not parts.hostname:
-        raise ValueError("not a rediss:// URL")
-    if parts.query:
-        # kombu lets the URL overrule the settings: `?ssl_cert_reqs=none` would switch verification off.
-        raise ValueError("has parameters after the question mark")
-    return url
-
-
-def _postgresql_url(url: SecretStr) -> SecretStr:
-    parts = _url(url)
-    if parts.scheme not in ("postgres", "postgresql") or not parts.netloc or not parts.path.strip("/"):
-        raise ValueError("not a postgresql:// URL with a host and a database")
-    return url
-
-
-def _sentry_dsn(dsn: SecretStr) -> SecretStr:
-    parts = _url(dsn)
-    if parts.scheme not in ("https", "http") or not (parts.username and parts.hostname and parts.path.strip("/")):
-        raise ValueError("not a DSN with a key, a host and a project")
-    return dsn
-
-
-def _existing_file(path: Path) -> Path:
-    if not path.is_file():
-        raise ValueError("no such file")
-    return path
-
-
-def _queue(value: object) -> object:
-    queue = find(str(value))
-    if queue is None:
-        raise ValueError("no such queue")
-    return queue
-
-
-def _concurrency(value: object) -> object:
-    if value == "auto":
-        return value
-    if not str(value).isdecimal() or int(str(value)) < 1:
-        raise ValueError("neither auto nor a whole number from 1")
-    return int(str(value))
-
-
-Words = Annotated[list[str], NoDecode, BeforeValidator(_words)]
-ExistingFile = Annotated[Path, AfterValidator(_existing_file)]
-Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+from . import signatures
+from .queues import RELEASE_MARGIN, Queue
+from .variables import (
+    Concurrency,
+    ExistingFile,
+    MessageKeys,
+    PostgresqlUrl,
+    QueueName,
+    Seconds,
+    SentryDsn,
+    VerifiedRedisUrl,
+    Words,
+)
 
 
 class Environment(BaseSettings):
@@ -94,13 +42,13 @@ class Environment(BaseSettings):
     trusted_origins: Words = Field(
         default=[], description="origins such as https://jobs.example.com that may post forms, separated by commas"
     )
-    database_url: Annotated[SecretStr, AfterValidator(_postgresql_url)] = Field(
+    database_url: PostgresqlUrl = Field(
         description="postgresql://user@host:5432/database, with ?sslmode=verify-full&sslrootcert=/path over a network"
     )
     database_password: SecretStr | None = Field(
         default=None, description="the database password, where it is not part of DATABASE_URL"
     )
-    redis_url: Annotated[SecretStr, AfterValidator(_verified_redis_url)] = Field(
+    redis_url: VerifiedRedisUrl = Field(
         description="rediss://host:6379/0, TLS and nothing after a question mark: verification cannot be turned off"
     )
     redis_username: str | None = Field(
@@ -114,11 +62,19 @@ class Environment(BaseSettings):
     )
     redis_cert_path: ExistingFile | None = Field(default=None, description="the path of this client's certificate")
     redis_key_path: ExistingFile | None = Field(default=None, description="the path of this client's private key")
-    worker_queue: Annotated[Queue, BeforeValidator(_queue)] | None = Field(
+    message_keys: MessageKeys | None = Field(
+        default=None,
+        description="name:secret, with at least 32 characters of secret, separated by commas: the first signs messages "
+        "and all verify them; nothing is signed when unset",
+    )
+    message_signature_required: bool = Field(
+        default=False, description="true or false: whether a worker refuses messages without a signature"
+    )
+    worker_queue: QueueName | None = Field(
         default=None,
         description=f"one of {', '.join(Queue)}: the queue this worker serves; unset in every other process",
     )
-    worker_concurrency: Annotated[int | Literal["auto"], BeforeValidator(_concurrency)] | None = Field(
+    worker_concurrency: Concurrency | None = Field(
         default=None,
         description="a whole number from 1: jobs at a time; the queue's own when unset. Or auto, where the pool is "
         "prefork: as many as the process has CPUs, by its affinity and its pod's CPU limit",
@@ -194,7 +150,7 @@ class Environment(BaseSettings):
         default="INFO", description="DEBUG, INFO, WARNING or ERROR"
     )
     log_format: Literal["json", "text"] = Field(default="json", description="json or text")
-    sentry_dsn: Annotated[SecretStr, AfterValidator(_sentry_dsn)] | None = Field(
+    sentry_dsn: SentryDsn | None = Field(
         default=None,
         description="https://key@host/project: where Sentry is told of jobs that died and requests that failed; "
         "nothing is told, nor its library imported, when unset",
@@ -208,6 +164,8 @@ class Environment(BaseSettings):
     def secrets(self) -> list[str]:
         """Every secret among the values, and the passwords in those that are URLs."""
         values = [value.get_secret_value() for _, value in self if isinstance(value, SecretStr)]
+        if self.message_keys:
+            values += [key.secret for key in signatures.keys_from(self.message_keys.get_secret_value())]
         passwords = [password for value in values if "://" in value if (password := urlsplit(value).password)]
         return [*values, *passwords, *map(unquote, passwords)]
 
@@ -263,6 +221,8 @@ def load() -> Environment:
     for one, other in (("redis_cert_path", "redis_key_path"), ("redis_key_path", "redis_cert_path")):
         if getattr(read, one) and not getattr(read, other):
             raise ImproperlyConfigured(f"{one.upper()} is set and {other.upper()} is not; set both or neither")
+    if read.message_signature_required and not read.message_keys:
+        raise ImproperlyConfigured("MESSAGE_SIGNATURE_REQUIRED is true and MESSAGE_KEYS is not set; set it too")
     pool = read.worker_queue and read.worker_queue.lane.pool
     if read.worker_concurrency == "auto" and pool == "threads":
         raise ImproperlyConfigured(

@@ -20,10 +20,13 @@ from types import NoneType
 from typing import Any
 from uuid import uuid4
 
+from django.conf import settings
 from kombu import transport
 from kombu.transport import redis, virtual
 from kombu.utils.json import loads
 from redis.exceptions import ConnectionError as ConnectionLost
+
+from . import signatures
 
 
 class Message(virtual.Message):
@@ -45,6 +48,11 @@ class Message(virtual.Message):
             delivery = {"delivery_tag": str(uuid4()), "delivery_info": {"exchange": "", "routing_key": ""}}
             super().__init__({"properties": delivery}, channel=channel)
             self._raw = payload
+
+    @property
+    def raw(self) -> Any:
+        """What stood in the queue, read as JSON; as text if it is none."""
+        return self._raw
 
     @property
     def text(self) -> str:
@@ -90,6 +98,12 @@ class Channel(redis.Channel):
                 self._kept = self._create_client()  # type: ignore[attr-defined]
             client = self._kept
         yield client
+
+    def _inplace_augment_message(self, message: Any, exchange: str | None, routing_key: str) -> None:
+        """Sign a task's message, which is complete by now. Events and remote control are not signed."""
+        super()._inplace_augment_message(message, exchange, routing_key)
+        if settings.MESSAGE_KEYS and "task" in message["headers"]:
+            signatures.sign(message, settings.MESSAGE_KEYS[0])
 
     def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
         if self.connection.client is None:

@@ -15,7 +15,9 @@ from uuid import UUID, uuid4
 
 from celery import current_app
 from celery.utils.nodenames import anon_nodename
+from django.conf import settings
 
+from config import signatures
 from config.celery import JOB_TASK
 
 # What a reader of the message may rely on; raised when that changes.
@@ -36,6 +38,15 @@ class Stamped(NamedTuple):
 
 def message(stamped: Stamped) -> str:
     """The message of a job. It carries the row's id and nothing else of it."""
+    text = _text(stamped)
+    if not settings.MESSAGE_KEYS:
+        return text
+    signed = json.loads(text)
+    signatures.sign(signed, settings.MESSAGE_KEYS[0])
+    return json.dumps(signed)
+
+
+def _text(stamped: Stamped) -> str:
     job_id = str(stamped.id)
     body = BODY.replace(ID, job_id).encode()
     # Nothing that is put in needs JSON's quoting.

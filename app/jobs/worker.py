@@ -98,11 +98,11 @@ def count_by_way_of_the_main_process(**_: Any) -> None:
 def keep_unknown(message: Any, exc: Exception | None, **_: Any) -> None:
     """A message that names no task of this version, or cannot be read: it is off the queue, and nobody else has it."""
     queue = str(settings.WORKER_QUEUE)
-    metrics.add(metrics.UNKNOWN, 1, queue)
     try:
         broker.keep_unknown(queue, message.text)
     except broker.BrokerError as error:
-        log.error("a message of an unknown task could not be kept", error=str(error))
+        log.error("a message that is of no use here could not be kept", error=str(error))
+    metrics.add(metrics.UNKNOWN, 1, queue)
 
 
 @signals.worker_init.connect

@@ -205,6 +205,16 @@ def test_a_client_certificate_needs_its_key(monkeypatch: pytest.MonkeyPatch, tmp
     assert refusal() == ["REDIS_KEY_PATH is set and REDIS_CERT_PATH is not; set both or neither"]
 
 
+@pytest.mark.covers(80)
+@pytest.mark.usefixtures("variables")
+def test_signatures_cannot_be_required_without_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that has none could not tell a good one from a bad one."""
+    monkeypatch.setenv("MESSAGE_SIGNATURE_REQUIRED", "true")
+    assert refusal() == ["MESSAGE_SIGNATURE_REQUIRED is true and MESSAGE_KEYS is not set; set it too"]
+    monkeypatch.setenv("MESSAGE_KEYS", f"one:{SECRET}")
+    assert load().message_signature_required
+
+
 @pytest.mark.covers(82)
 @pytest.mark.parametrize(
     ("name", "value"),
@@ -220,6 +230,10 @@ def test_a_client_certificate_needs_its_key(monkeypatch: pytest.MonkeyPatch, tmp
         ("REDIS_URL", "rediss://:hunter2@redis.example:6379/0?ssl_cert_reqs=none"),
         ("REDIS_URL", "rediss://user:hunter2@redis.example:port/0"),
         ("REDIS_URL", "rediss://[hunter2"),
+        ("MESSAGE_KEYS", "hunter2"),
+        ("MESSAGE_KEYS", "one:hunter2"),
+        ("MESSAGE_KEYS", f"one:hunter2-{SECRET},one:{SECRET}"),
+        ("MESSAGE_KEYS", f"a name:hunter2-{SECRET}"),
         ("SENTRY_DSN", "hunter2"),
         ("SENTRY_DSN", "https://sentry.example/hunter2"),
         ("SENTRY_DSN", "https://hunter2@sentry.example/"),
@@ -238,8 +252,9 @@ def test_a_refusal_never_shows_a_secret(monkeypatch: pytest.MonkeyPatch, name: s
 def test_what_is_secret_can_be_listed_with_the_passwords_inside_of_urls(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REDIS_URL", "rediss://app:per%20cent@redis.example:6379/0")
     monkeypatch.setenv("SENTRY_DSN", "https://key@sentry.example/7")
+    monkeypatch.setenv("MESSAGE_KEYS", f"one:{SECRET}1,two:{SECRET}2")
     listed = load().secrets()
-    assert {SECRET, "per%20cent", "per cent", "https://key@sentry.example/7"} <= set(listed)
+    assert {SECRET, "per%20cent", "per cent", "https://key@sentry.example/7", f"{SECRET}1", f"{SECRET}2"} <= set(listed)
 
 
 @pytest.mark.usefixtures("variables")

@@ -6,6 +6,7 @@ import kombu
 
 from config import cpus
 from config.queues import DEFAULT_QUEUE, Lane, Queue
+from config.signatures import keys_from
 from config.tls import redis_tls, redis_url
 
 from .env import env
@@ -55,6 +56,9 @@ if WORKER_QUEUE and WORKER_LANE:
     CELERY_WORKER_POOL = WORKER_LANE.pool
 if WORKER_CHILD_MEMORY:
     CELERY_WORKER_MAX_MEMORY_PER_CHILD = WORKER_CHILD_MEMORY // 1024
+
+MESSAGE_KEYS = keys_from(env.message_keys.get_secret_value()) if env.message_keys else []
+MESSAGE_SIGNATURE_REQUIRED = env.message_signature_required
 
 # The default exchange needs no binding in Redis, and its routing key is the queue's name.
 CELERY_TASK_QUEUES = [kombu.Queue(queue, exchange="", routing_key=queue) for queue in map(str, Queue)]
