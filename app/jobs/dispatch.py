@@ -12,7 +12,7 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 
 from . import broker, metrics
 from .messages import Stamped, message
@@ -62,8 +62,10 @@ def deliver(jobs: Sequence[Stamped], stamped_at: float) -> None:
 
 def republish(jobs: Sequence[Job]) -> int:
     """Push a new message for each of these queued jobs, whatever became of the one before. Returns how many."""
-    again = stamp([job.id for job in jobs], numbers={job.id: job.dispatch for job in jobs})
-    note((job.id for job in again), EventKind.REDISPATCHED)
+    with transaction.atomic():
+        # The rows' locks keep their events in the order of their ids.
+        again = stamp([job.id for job in jobs], numbers={job.id: job.dispatch for job in jobs})
+        note((job.id for job in again), EventKind.REDISPATCHED)
     requests = {job.id: job.request_id for job in jobs}
     for job in again:
         log.info("message sent again", request_id=requests[job.id], job_id=str(job.id))

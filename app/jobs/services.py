@@ -38,8 +38,10 @@ def cancel(job_id: UUID, actor: User | None = None) -> Job:
             actor=by,
         ):
             return moved[0]
-    if Job.objects.filter(id=job_id, state=State.RUNNING, cancel_requested=False).update(cancel_requested=True):
-        note([job_id], EventKind.CANCEL_REQUESTED, by)
+    with transaction.atomic():
+        # The row's lock keeps its events in the order of their ids.
+        if Job.objects.filter(id=job_id, state=State.RUNNING, cancel_requested=False).update(cancel_requested=True):
+            note([job_id], EventKind.CANCEL_REQUESTED, by)
     job = Job.objects.get(id=job_id)
     if job.state in (State.SUCCEEDED, State.DEAD):
         raise WrongState(f"the job is {job.state}; only a job that has not ended can be cancelled")

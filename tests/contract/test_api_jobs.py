@@ -30,7 +30,7 @@ def test_a_job_is_accepted_with_its_id_and_where_to_look(api: Program) -> None:
 @pytest.mark.covers(103)
 def test_every_link_of_a_job_leads_somewhere(api: Program) -> None:
     links = api.create().json()["links"]
-    assert set(links) == {"self", "events", "files", "children", "cancel"}
+    assert set(links) == {"self", "events", "stream", "files", "children", "cancel"}
     assert [api.see(links[name]).status_code for name in ("self", "events", "files", "children")] == [200] * 4
     assert api.post(links["cancel"]).status_code == 200
 

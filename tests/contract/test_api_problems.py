@@ -173,6 +173,7 @@ class TestScopes:
         ("POST", "/jobs", Scope.JOBS_WRITE, 422),
         ("GET", "/jobs/{id}", Scope.JOBS_READ, 404),
         ("GET", "/jobs/{id}/events", Scope.JOBS_READ, 404),
+        ("GET", "/jobs/{id}/stream", Scope.JOBS_READ, 404),
         ("GET", "/jobs/{id}/files", Scope.JOBS_READ, 404),
         ("POST", "/jobs/{id}/cancel", Scope.JOBS_WRITE, 404),
         ("POST", "/jobs/{id}/retry", Scope.JOBS_WRITE, 404),

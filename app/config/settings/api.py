@@ -10,6 +10,11 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
 FILE_UPLOAD_MAX_MEMORY_SIZE = env.file_max_bytes + 100_000
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
 
+# A stream of events holds a thread: seconds that it may last (less than gunicorn's graceful_timeout), and how many may
+# be open in one process.
+STREAM_SECONDS = 20.0
+STREAMS_MAX = max(1, env.web_threads // 2)
+
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.TokenAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["accounts.permissions.HasScope"],

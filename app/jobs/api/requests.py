@@ -132,6 +132,14 @@ def read_idempotency_key(request: Request) -> str | None:
     return key
 
 
+def read_last_event_id(request: Request) -> int:
+    """The header Last-Event-ID; 0 where there is none. Raises Problem (400)."""
+    text = request.headers.get("Last-Event-ID", "0")
+    if not (text.isascii() and text.isdecimal() and int(text[:20]) < 2**63 and len(text) < 20):
+        raise Problem(Code.INVALID_HEADER, errors=[{"header": "Last-Event-ID", "detail": "must be an event's id"}])
+    return int(text)
+
+
 def plain_errors(error: ValidationError) -> list[Any]:
     """The faults without the values that caused them."""
     return list(error.errors(include_url=False, include_context=False, include_input=False))

@@ -40,6 +40,7 @@ class ProgressSerializer(serializers.Serializer[Any]):
 class JobLinksSerializer(serializers.Serializer[Any]):
     self = serializers.URLField()
     events = serializers.URLField()
+    stream = serializers.URLField(help_text="the events as they happen")
     files = serializers.URLField(help_text="what the job made")
     children = serializers.URLField(help_text="the jobs that it has asked for")
     cancel = serializers.URLField(required=False, help_text="while the job can be cancelled")
@@ -88,6 +89,7 @@ class JobSummarySerializer(LinkedSerializer, serializers.ModelSerializer[Job]):
         found = {
             "self": self.url("job", job.id),
             "events": self.url("job-events", job.id),
+            "stream": self.url("job-stream", job.id),
             "files": self.url("job-files", job.id),
             "children": f"{reverse('jobs:jobs', request=self.context['request'])}?parent={job.id}",
         }

@@ -8,6 +8,7 @@ from .views.files import FileContentView, FileListView, FileView
 from .views.job_types import JobTypeListView, JobTypeView
 from .views.jobs import JobCancelView, JobEventsView, JobFilesView, JobListView, JobRetryView, JobView
 from .views.queues import QueueListView, QueueView
+from .views.stream import JobStreamView
 
 app_name = "jobs"
 
@@ -17,6 +18,7 @@ urlpatterns = [
     path("jobs", JobListView.as_view(), name="jobs"),
     path("jobs/<uuid:job_id>", JobView.as_view(), name="job"),
     path("jobs/<uuid:job_id>/events", JobEventsView.as_view(), name="job-events"),
+    path("jobs/<uuid:job_id>/stream", JobStreamView.as_view(), name="job-stream"),
     path("jobs/<uuid:job_id>/files", JobFilesView.as_view(), name="job-files"),
     path("jobs/<uuid:job_id>/cancel", JobCancelView.as_view(), name="job-cancel"),
     path("jobs/<uuid:job_id>/retry", JobRetryView.as_view(), name="job-retry"),

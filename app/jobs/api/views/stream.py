@@ -1,0 +1,59 @@
+"""A job's events as they happen."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from uuid import UUID
+
+from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+
+from accounts.models import Scope
+from config.problems import Code
+from jobs import selectors
+from jobs.api import stream
+from jobs.api.describe import problems
+from jobs.api.requests import read_last_event_id
+from jobs.api.serializers import EventSerializer
+from jobs.models import JobEvent
+from jobs.states import ENDED
+
+from .jobs import OneJobView
+
+MEDIA_TYPE = "text/event-stream"
+LAST_EVENT_ID = OpenApiParameter(
+    "Last-Event-ID", int, OpenApiParameter.HEADER, description="the last event that you have seen: go on after it"
+)
+
+
+class JobStreamView(OneJobView):
+    scopes = {"GET": Scope.JOBS_READ}
+
+    @extend_schema(
+        operation_id="stream_job_events",
+        tags=["jobs"],
+        parameters=[LAST_EVENT_ID],
+        responses={(200, MEDIA_TYPE): OpenApiTypes.STR, 204: None, **problems(Code.INVALID_HEADER)},
+    )
+    def get(self, request: Request, job_id: UUID) -> HttpResponseBase:
+        """What happens to a job as it happens, as server-sent events: `history`, `progress` and, once, `end`.
+
+        It breaks off now and then: come again with `Last-Event-ID`, as browsers do. 204 when there is no more to come.
+        """
+        after = read_last_event_id(request)
+        job = self.job(job_id)
+        if after and job.state in ENDED and not selectors.events_of(job, after=after, limit=1):
+            return HttpResponse(status=204)
+        if request.method == "HEAD":
+            return HttpResponse(content_type=MEDIA_TYPE)
+        blocks = stream.stream(partial(self.job, job_id), after, self.plain)
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        return StreamingHttpResponse(blocks, content_type=MEDIA_TYPE, headers=headers)
+
+    def plain(self, event: JobEvent) -> object:
+        """As the list of events shows it."""
+        return json.loads(JSONRenderer().render(self.shown(EventSerializer, event)))
