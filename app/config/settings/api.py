@@ -13,7 +13,7 @@ FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler
 # A stream of events holds a thread: seconds that it may last (less than gunicorn's graceful_timeout), and how many may
 # be open in one process.
 STREAM_SECONDS = 20.0
-STREAMS_MAX = max(1, env.web_threads // 2)
+STREAMS_MAX = env.web_threads // 2
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.TokenAuthentication"],
