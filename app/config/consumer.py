@@ -25,9 +25,9 @@ class Consumer(consumer.Consumer):
         handle = super().create_task_handler(*args, **options)
 
         def on_task_received(message: Message) -> Any:
-            if fault := message.unreadable or _fault_of_signature(message):
-                return self.refuse(message, fault)
             try:
+                if fault := message.unreadable or _fault_of_signature(message):
+                    return self.refuse(message, fault)
                 return handle(message)
             except Exception as error:
                 if self._was_read(message) or self._broke(error):

@@ -47,10 +47,12 @@ def fault_of(message: Mapping[str, Any], keys: Sequence[Key], *, required: bool)
     if given is None:
         return "it has no signature" if required else ""
     name, _, digest = str(given).partition(":")
-    for key in keys:
-        if key.name == name:
-            return "" if hmac.compare_digest(digest, _digest(message, key)) else "its signature is not that of its text"
-    return "it is signed with a key that this worker does not have"
+    named = [key for key in keys if key.name == name]
+    if not named:
+        return "it is signed with a key that this worker does not have"
+    if not hmac.compare_digest(digest.encode(), _digest(message, named[0]).encode()):
+        return "its signature is not that of its text"
+    return ""
 
 
 def _digest(message: Mapping[str, Any], key: Key) -> str:

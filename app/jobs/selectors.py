@@ -60,6 +60,11 @@ def job_of(owner: User, job_id: UUID) -> Job:
     return Job.objects.select_related("retried_as").defer("checkpoint", "traceback").get(id=job_id, owner=owner)
 
 
+def pulse_of(owner: User, job_id: UUID) -> Job:
+    """The owner's job with its state and progress alone. Raises Job.DoesNotExist as `job_of`."""
+    return Job.objects.only("state", "progress").get(id=job_id, owner=owner)
+
+
 def events_of(job: Job, *, after: int, limit: int) -> list[JobEvent]:
     """The job's events in their order, those after the event with this id."""
     return list(JobEvent.objects.filter(job=job, id__gt=after).select_related("actor").order_by("id")[:limit])

@@ -82,6 +82,7 @@ FORGERIES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "a header more": otherwise("headers", "shadow_of", "x"),
     "an unknown key": signed_by_a_stranger,
     "a number": otherwise("headers", "signature", 7),
+    "no digits": otherwise("headers", "signature", "new:é"),
 }
 
 

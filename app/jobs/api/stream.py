@@ -81,5 +81,5 @@ def all_after(job: Job, after: int) -> Iterator[JobEvent]:
 
 def block(kind: str, data: Any, number: int | None = None) -> str:
     """One event. Its number comes back in `Last-Event-ID`."""
-    lines = [f"event: {kind}", f"data: {json.dumps(data, default=str)}"]
+    lines = [f"event: {kind}", f"data: {json.dumps(data)}"]
     return "\n".join([f"id: {number}", *lines] if number else lines) + "\n\n"

@@ -50,7 +50,7 @@ class JobStreamView(OneJobView):
             return HttpResponse(status=204)
         if request.method == "HEAD":
             return HttpResponse(content_type=MEDIA_TYPE)
-        blocks = stream.stream(partial(self.job, job_id), after, self.plain)
+        blocks = stream.stream(partial(selectors.pulse_of, self.caller, job_id), after, self.plain)
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         return StreamingHttpResponse(blocks, content_type=MEDIA_TYPE, headers=headers)
 
