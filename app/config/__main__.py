@@ -93,7 +93,7 @@ def _load_settings() -> None:
 
 def _skip_checks() -> None:
     """Django's checks import every view, a quarter of a worker's start, and `migrate` has made them."""
-    os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
+    os.environ["CELERY_SKIP_CHECKS"] = "1"
 
 
 def end(number: int, _: Any) -> None:

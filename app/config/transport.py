@@ -106,8 +106,6 @@ class QoS(redis.QoS):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._timer: Any = None
-        if self.untold:
-            self._tell_soon()
 
     def append(self, message: Message, delivery_tag: str) -> None:
         """Note down a message that was taken."""
@@ -120,6 +118,11 @@ class QoS(redis.QoS):
         virtual.QoS.ack(self, delivery_tag)
         self.untold.append(delivery_tag)
         self._tell_soon()
+
+    def restore_visible(self, *arguments: Any, **options: Any) -> None:
+        """Every few seconds over a connection that lives: tell what another one did not."""
+        self._try_to_tell()
+        super().restore_visible(*arguments, **options)
 
     def restore_unacked_once(self, stderr: Any = None) -> None:
         """At the channel's end, give back what is left."""
@@ -135,7 +138,7 @@ class QoS(redis.QoS):
             self._timer = hub.call_later(ACK_PATIENCE, self._try_to_tell)
 
     def _try_to_tell(self) -> None:
-        """What fails is told again with the next message, or over the next connection."""
+        """What fails is told again with the next message, or by `restore_visible`."""
         if self._timer:
             self._timer.cancel()
             self._timer = None

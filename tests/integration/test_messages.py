@@ -6,12 +6,14 @@ import base64
 import json
 import pickle
 import re
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from config.queues import Queue
+from jobs import broker
 from jobs.states import State
 from tests.integration.conftest import Stack
 from tests.polling import wait_for
@@ -67,7 +69,7 @@ class Bomb:
 
 
 @pytest.mark.covers(85)
-def test_a_pickled_message_is_thrown_away_unread_and_the_worker_goes_on(stack: Stack, tmp_path: Path) -> None:
+def test_a_pickled_message_is_set_aside_unread_and_the_worker_goes_on(stack: Stack, tmp_path: Path) -> None:
     plain.delay()
     exploded = tmp_path / "exploded"
     body = base64.b64encode(pickle.dumps(((Bomb(exploded),), {}, {}))).decode()
@@ -80,6 +82,7 @@ def test_a_pickled_message_is_thrown_away_unread_and_the_worker_goes_on(stack: S
     assert stack.ended([job], 10)[job.id].state == State.SUCCEEDED
     wait_for(lambda: stack.messages() == stack.in_flight() == 0, 5, what="the message is gone")
     assert "ContentDisallowed" in worker.log.read_text()
+    assert [one.task for one in broker.unknown("default")] == [plain.name]
     assert not exploded.exists()
     assert Run.objects.count() == 0
 
@@ -98,6 +101,21 @@ def test_messages_that_cannot_be_read_are_set_aside_and_the_worker_goes_on(stack
         kept = client.lrange(f"unknown:{queue}", 0, -1)
     assert worker.running
     assert {name for name, text in broken.items() if text.decode(errors="replace") not in kept} == set()
+
+
+@pytest.mark.parametrize("seconds", [2, 8], ids=["while it is away", "after its return"])
+def test_an_acknowledgement_outlives_the_connection_to_redis(stack: Stack, seconds: float) -> None:
+    """Else the task would run again when its visibility timeout has passed."""
+    stack.worker()
+    plain.delay(seconds)
+    wait_for(lambda: stack.in_flight() == 1, 10, what="the task was taken")
+    stack.redis.stop()
+    time.sleep(4)
+    stack.redis.start()
+    wait_for(lambda: Run.objects.count() == 1, 20, what="the task has ended")
+    wait_for(lambda: stack.messages() == stack.in_flight() == 0, 10, what="its message is gone")
+    plain.delay()
+    wait_for(lambda: Run.objects.count() == 2, 10, what="the worker goes on")
 
 
 def test_a_worker_loads_nothing_that_only_answers_http(stack: Stack) -> None:

@@ -27,10 +27,11 @@ REPORT = '{"type": "reports.airports_per_state", "payload": {}}'
 
 def up() -> int:
     """Run the stack until Ctrl-C, `down` or the unasked end of a process (exit code 1)."""
+    # Before the stack is said to run: what is changed from then on is seen.
+    changes = Changes(APP)
     with running_stack(echo) as stack:
         token = current_token(stack)
         _welcome(stack.application.url, token)
-        changes = Changes(APP)
         try:
             while True:
                 stack.check()

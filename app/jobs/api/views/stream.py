@@ -7,7 +7,6 @@ from functools import partial
 from uuid import UUID
 
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
@@ -29,6 +28,20 @@ LAST_EVENT_ID = OpenApiParameter(
     "Last-Event-ID", int, OpenApiParameter.HEADER, description="the last event that you have seen: go on after it"
 )
 
+# What a client's reader makes of each block, as OpenAPI describes streams.
+STREAM_EVENT = {
+    "type": "object",
+    "properties": {
+        "id": {"type": "string", "description": "of `history` alone"},
+        "event": {"type": "string", "enum": ["history", "progress", "end"]},
+        "data": {
+            "type": "string",
+            "description": "JSON: an event as in their list, the progress or the state",
+        },
+        "retry": {"type": "integer", "description": "milliseconds until to come again"},
+    },
+}
+
 
 class JobStreamView(OneJobView):
     scopes = {"GET": Scope.JOBS_READ}
@@ -37,7 +50,7 @@ class JobStreamView(OneJobView):
         operation_id="stream_job_events",
         tags=["jobs"],
         parameters=[LAST_EVENT_ID],
-        responses={(200, MEDIA_TYPE): OpenApiTypes.STR, 204: None, **problems(Code.INVALID_HEADER)},
+        responses={(200, MEDIA_TYPE): STREAM_EVENT, 204: None, **problems(Code.INVALID_HEADER)},
     )
     def get(self, request: Request, job_id: UUID) -> HttpResponseBase:
         """What happens to a job as it happens, as server-sent events: `history`, `progress` and, once, `end`.
