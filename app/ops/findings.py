@@ -85,6 +85,7 @@ def alone() -> Iterator[None]:
         logging.disable(logging.NOTSET)
 
 
+@alone()
 def show(findings: Iterable[Finding], out: OutputWrapper) -> bool:
     """Print each finding: a table on a terminal, else a line at once. Returns whether there was no fault."""
     if not out.isatty():

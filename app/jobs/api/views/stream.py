@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from uuid import UUID
 
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 
 from accounts.models import Scope
@@ -18,10 +16,9 @@ from jobs.api import stream
 from jobs.api.describe import problems
 from jobs.api.requests import read_last_event_id
 from jobs.api.serializers import EventSerializer
-from jobs.models import JobEvent
 from jobs.states import ENDED
 
-from .jobs import OneJobView
+from .base import JobsView
 
 MEDIA_TYPE = "text/event-stream"
 LAST_EVENT_ID = OpenApiParameter(
@@ -43,7 +40,7 @@ STREAM_EVENT = {
 }
 
 
-class JobStreamView(OneJobView):
+class JobStreamView(JobsView):
     scopes = {"GET": Scope.JOBS_READ}
 
     @extend_schema(
@@ -58,15 +55,12 @@ class JobStreamView(OneJobView):
         It breaks off now and then: come again with `Last-Event-ID`, as browsers do. 204 when there is no more to come.
         """
         after = read_last_event_id(request)
-        job = self.job(job_id)
+        read_job = partial(selectors.pulse_of, self.caller, job_id)
+        job = read_job()
         if after and job.state in ENDED and not selectors.events_of(job, after=after, limit=1):
             return HttpResponse(status=204)
         if request.method == "HEAD":
             return HttpResponse(content_type=MEDIA_TYPE)
-        blocks = stream.stream(partial(selectors.pulse_of, self.caller, job_id), after, self.plain)
+        blocks = stream.stream(read_job, after, partial(self.shown, EventSerializer))
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         return StreamingHttpResponse(blocks, content_type=MEDIA_TYPE, headers=headers)
-
-    def plain(self, event: JobEvent) -> object:
-        """As the list of events shows it."""
-        return json.loads(JSONRenderer().render(self.shown(EventSerializer, event)))

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from ops.doctor import PROCESS_ROLES, examine, role_of_this_process
-from ops.findings import alone, show
+from ops.findings import show
 
 
 class Command(BaseCommand):
@@ -19,6 +19,5 @@ class Command(BaseCommand):
         parser.add_argument("--role", choices=PROCESS_ROLES, help="whose rights in Redis to look at (this process's)")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        with alone():
-            if not show(examine(options["role"] or role_of_this_process()), self.stdout):
-                raise SystemExit(1)
+        if not show(examine(options["role"] or role_of_this_process()), self.stdout):
+            raise SystemExit(1)

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from ops.findings import alone, show
+from ops.findings import show
 from ops.smoke import run
 
 
@@ -17,6 +17,5 @@ class Command(BaseCommand):
         parser.add_argument("--timeout", type=float, default=60, help="seconds to wait for all of them (60)")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        with alone():
-            if not show(run(options["timeout"]), self.stdout):
-                raise SystemExit(1)
+        if not show(run(options["timeout"]), self.stdout):
+            raise SystemExit(1)
