@@ -9,7 +9,7 @@ from wsgiref.simple_server import WSGIServer
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.dispatch import Signal
-from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
+from prometheus_client import CollectorRegistry, Counter, ProcessCollector, start_http_server
 from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -17,6 +17,7 @@ from prometheus_client.registry import Collector
 
 from . import countfiles
 from .metrics import DECLARED
+from .queues import Queue
 
 #: Sent before a role's server starts, with its `role` and `registry`, for those who have more to tell of it.
 serving = Signal()
@@ -37,6 +38,7 @@ def serve(role: str) -> None:
         registry.register(FromFiles(role))
     else:
         for metric in declared_metrics(role):
+            begin_at_zero(metric)
             registry.register(metric)
     ProcessCollector(registry=registry)
     serving.send(serve, role=role, registry=registry)
@@ -62,6 +64,13 @@ def declared_metrics(role: str) -> Iterator[MetricWrapperBase]:
     for one in DECLARED.values():
         if one.metric is not None and role in one.roles:
             yield one.metric
+
+
+def begin_at_zero(metric: MetricWrapperBase) -> None:
+    """Show each queue's series before its first count, which `increase()` would not see in a series that is new."""
+    if isinstance(metric, Counter) and metric._labelnames == ("queue",):
+        for queue in Queue:
+            metric.labels(queue.value)
 
 
 class FromFiles(Collector):

@@ -85,6 +85,18 @@ def test_the_relay_tells_what_waits_runs_and_died(stack: Stack) -> None:
 
 
 @pytest.mark.covers(44)
+def test_what_has_not_happened_is_told_as_0(stack: Stack) -> None:
+    """A panel without a line, and an alert on a series that is new, say nothing of whether all is well."""
+    port = Port()
+    stack.relay(**port.variables, **OFTEN)
+    counts = ("jobs_swept_total", "jobs_reaped_total", "jobs_redispatched_total", "jobs_dispatch_failures_total")
+    seen = port.up()
+    assert {name: seen.values(name) for name in counts} == {name: [0] * len(Queue) for name in counts}
+    idle = wait_for(lambda: port.scrape().values("jobs_active", type="testapp.echo"), 20, what="jobs were looked at")
+    assert idle == [0, 0, 0]
+
+
+@pytest.mark.covers(44)
 def test_dead_letters_are_counted_until_somebody_retries_them(stack: Stack) -> None:
     port = Port()
     stack.relay(**port.variables, **OFTEN)

@@ -11,8 +11,9 @@ from datetime import UTC, datetime
 from django.db import connection
 
 from config.queues import Queue, find
-from jobs import broker
+from jobs import broker, states
 from jobs.counting import type_label
+from jobs.registry import job_types
 from jobs.selectors import queue_states
 from schedules.selectors import lateness
 
@@ -38,8 +39,10 @@ def queues() -> Values:
 
 
 def jobs() -> Values:
-    """Rows that have not ended, and dead letters."""
-    active: dict[tuple[str, ...], float] = {}
+    """Rows that have not ended, 0 where a known type has none, and dead letters."""
+    active: dict[tuple[str, ...], float] = {
+        (declared_type.queue.value, declared_type.name, state): 0 for declared_type in job_types() for state in STATES
+    }
     dead: dict[tuple[str, ...], float] = {}
     with connection.cursor() as cursor:
         cursor.execute(ACTIVE)
@@ -52,10 +55,11 @@ def jobs() -> Values:
     return {declared.ACTIVE: active, declared.DEAD_LETTERS: dead}
 
 
+STATES = [state.value for state in states.ACTIVE]
 # Each state has an index of its own.
 ACTIVE = " UNION ALL ".join(
     f"SELECT queue, type, state, count(*) FROM jobs_job WHERE state = '{state}' GROUP BY 1, 2, 3"  # noqa: S608
-    for state in ("scheduled", "queued", "running")
+    for state in STATES
 )
 DEAD = """
     SELECT type, reason, count(*) FROM jobs_job dead
