@@ -9,7 +9,7 @@ from wsgiref.simple_server import WSGIServer
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.dispatch import Signal
-from prometheus_client import CollectorRegistry, Counter, ProcessCollector, start_http_server
+from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
 from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -37,8 +37,8 @@ def serve(role: str) -> None:
     if countfiles.FOLDER_VARIABLE in os.environ:
         registry.register(FromFiles(role))
     else:
+        begin_at_zero()
         for metric in declared_metrics(role):
-            begin_at_zero(metric)
             registry.register(metric)
     ProcessCollector(registry=registry)
     serving.send(serve, role=role, registry=registry)
@@ -66,11 +66,12 @@ def declared_metrics(role: str) -> Iterator[MetricWrapperBase]:
             yield one.metric
 
 
-def begin_at_zero(metric: MetricWrapperBase) -> None:
-    """Show each queue's series before its first count, which `increase()` would not see in a series that is new."""
-    if isinstance(metric, Counter) and metric._labelnames == ("queue",):
-        for queue in Queue:
-            metric.labels(queue.value)
+def begin_at_zero() -> None:
+    """Show what is counted by queue before its first count, which `increase()` would not see in a series that is new."""
+    for one in DECLARED.values():
+        if one.metric is not None and one.kind == "counter" and one.labels == ("queue",):
+            for queue in Queue:
+                one.metric.labels(queue.value)
 
 
 class FromFiles(Collector):
