@@ -67,7 +67,7 @@ def declared_metrics(role: str) -> Iterator[MetricWrapperBase]:
 
 
 def begin_at_zero() -> None:
-    """Show what is counted by queue before its first count, which `increase()` would not see in a series that is new."""
+    """Show what is counted by queue before its first count: `increase()` does not see that of a series that is new."""
     for one in DECLARED.values():
         if one.metric is not None and one.kind == "counter" and one.labels == ("queue",):
             for queue in Queue:
