@@ -131,9 +131,9 @@ def test_what_is_no_secret_stays_as_it_is(name: str, value: Any) -> None:
 )
 def test_redaction_of_a_long_text_takes_no_time(text: str) -> None:
     """Tracebacks and errors hold what others sent; a pattern that backtracks would stop the worker."""
-    began = time.perf_counter()
+    began = time.thread_time()
     redact(text * (200_000 // len(text)))
-    assert time.perf_counter() - began < 1
+    assert time.thread_time() - began < 1
 
 
 def test_this_processs_own_secrets_are_blacked_out_wherever_they_stand() -> None:
