@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
-from django_celery_beat.models import IntervalSchedule, PeriodicTask
+from django_celery_beat.models import PeriodicTask
 from pytest_django import Settings
 
 from accounts.models import User
 from config.celery import app
 from devstack.postgres import Postgres
 from devstack.redis import Redis
-from jobs import broker, dispatch
+from jobs import dispatch
 from jobs.models import Job
 from jobs.relay import sweep
 from jobs.states import Reason, State
@@ -289,46 +289,6 @@ def test_a_database_that_is_away_stops_beat_only_for_so_long(postgres: Postgres)
         postgres.start()
     ticks(beat)
     assert len(slots(schedule)) == 1
-
-
-def plain_entry(**parts: Any) -> PeriodicTask:
-    minutely, _ = IntervalSchedule.objects.get_or_create(every=60, period="seconds")
-    entry = PeriodicTask.objects.create(
-        **{"name": "plain", "task": "tests.testapp.tasks.plain", "interval": minutely, "queue": "default", **parts}
-    )
-    PeriodicTask.objects.update(last_run_at=datetime.now(UTC) - timedelta(days=2))
-    return entry
-
-
-def test_an_entry_without_a_schedule_sends_a_message_that_expires_with_the_next(redis_server: Redis) -> None:
-    plain_entry()
-    ticks(JobScheduler(app))
-    with redis_server.client() as client:
-        [message] = client.lrange("default", 0, -1)
-    assert '"task": "tests.testapp.tasks.plain"' in message
-    expires = datetime.fromisoformat(message.split('"expires": "')[1].split('"')[0])
-    assert timedelta(seconds=50) < expires - datetime.now(UTC) <= timedelta(seconds=61)
-    assert Job.objects.count() == 0
-
-
-def test_two_beats_send_a_plain_message_once() -> None:
-    plain_entry()
-    beats = [JobScheduler(app) for _ in range(2)]
-    for beat in beats:
-        beat._read_if_changed()
-    for beat in beats:
-        ticks(beat)
-    assert broker.counts("default").ready == 1
-
-
-def test_a_message_that_must_be_sent_once_is_sent_once() -> None:
-    plain_entry(one_off=True)
-    beat = ticks(JobScheduler(app))
-    PeriodicTask.objects.update(last_run_at=datetime.now(UTC) - timedelta(days=2))
-    PeriodicTask.objects.get().save()
-    ticks(beat)
-    assert broker.counts("default").ready == 1
-    assert not PeriodicTask.objects.get().enabled
 
 
 @pytest.mark.covers(29)
