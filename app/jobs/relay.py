@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import structlog
 from django.conf import settings
@@ -107,7 +108,10 @@ def sweep() -> list[Stamped]:
 
 
 def reap() -> list[Job]:
-    """Give up the attempts whose lease ran out. They are locked, so that no renewal can come in between."""
+    """Give up the attempts whose lease ran out. They are locked, so that no renewal can come in between.
+
+    Counted after the commit, behind the push of their next messages.
+    """
     silent = list(
         Job.objects.select_for_update(skip_locked=True).filter(state=State.RUNNING, lease_expires_at__lt=Now())[:BATCH]
     )
@@ -117,10 +121,10 @@ def reap() -> list[Job]:
             job, Reason.LOST, "the attempt's worker vanished", with_neighbours=neighbours[job.worker] > 1
         )
         if finish(job, outcome):
-            count_attempt(job, outcome.event, outcome.reason)
+            transaction.on_commit(partial(count_attempt, job, outcome.event, outcome.reason))
         facts = {"attempt": job.attempt, "worker": job.worker, **outcome.facts}
         log.warning(f"job {outcome.event}", request_id=job.request_id, job_id=str(job.id), **facts)
-    metrics.count_by_queue(metrics.REAPED, (job.queue for job in silent))
+    transaction.on_commit(partial(metrics.count_by_queue, metrics.REAPED, [job.queue for job in silent]))
     return silent
 
 
