@@ -12,8 +12,11 @@ T = TypeVar("T")
 def wait_for(look: Callable[[], T], within: float, *, what: str) -> T:
     """Look until the answer is true, and return it; fail with the last answer when `within` seconds are over."""
     deadline = time.monotonic() + within
+    over = False
     while not (seen := look()):
-        if time.monotonic() > deadline:
+        # The last look begins after the deadline, however long this process was held up before it.
+        if over:
             raise AssertionError(f"not within {within:g} s: {what}; the last look saw {seen!r}")
         time.sleep(0.02)
+        over = time.monotonic() > deadline
     return seen

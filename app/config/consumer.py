@@ -4,22 +4,32 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from celery import signals
 from celery.worker import consumer, state
 from django.conf import settings
+from kombu import Connection
 
 from . import signatures
 from .transport import Message
 
 log = logging.getLogger(__name__)
 
+# Seconds between two tries to reach the broker, at most. Celery's own way is up to 30.
+RETRY_AFTER = 5
+
 
 class Consumer(consumer.Consumer):
     """Takes messages. What cannot be read is rejected, logged and told to `task_rejected` without an error."""
 
     connection_errors: tuple[type[Exception], ...]  # the stubs do not know it
+
+    def ensure_connected(self, conn: Connection) -> Connection:
+        """Try until the broker answers: a broker that was away for minutes has its workers back within seconds."""
+        conn.ensure_connection = partial(conn.ensure_connection, interval_max=RETRY_AFTER)  # type: ignore[method-assign]
+        return super().ensure_connected(conn)
 
     def create_task_handler(self, *args: Any, **options: Any) -> Callable[[Message], Any]:
         handle = super().create_task_handler(*args, **options)

@@ -13,18 +13,19 @@ PATIENCE = "10m"
 IN = ("--namespace", NAMESPACE)
 
 
-def install(image: str, *values: Path) -> None:
+def install(image: str, *values: Path, wait: bool = True) -> None:
     """Install the chart with an image, or bring the release to it; wait until every pod is ready."""
-    put(RELEASE, NAMESPACE, image, VALUES, *monitoring.values(), *values)
+    put(RELEASE, NAMESPACE, image, VALUES, *monitoring.values(), *values, wait=wait)
 
 
-def put(release: str, namespace: str, image: str, *values: Path, chart: Path = CHART) -> None:
+def put(release: str, namespace: str, image: str, *values: Path, chart: Path = CHART, wait: bool = True) -> None:
     """Install a chart with an image and values, or bring a release to them; wait until every pod is ready."""
     repository, _, tag = image.rpartition(":")
     files = [word for path in values for word in ("--values", str(path))]
     image_is = ("--set", f"image.repository={repository}", "--set-string", f"image.tag={tag}")
     where = ("--namespace", namespace)
-    helm("upgrade", "--install", release, str(chart), *where, *files, *image_is, "--wait", "--timeout", PATIENCE)
+    patience = ("--wait", "--timeout", PATIENCE) if wait else ()
+    helm("upgrade", "--install", release, str(chart), *where, *files, *image_is, *patience)
 
 
 def revision() -> int:

@@ -121,7 +121,7 @@ def stack(images: Images, request: pytest.FixtureRequest) -> Iterator[Stack]:
     yield Stack(Kube(NAMESPACE, RELEASE), api)
     api.close()
     if not request.config.getoption("--keep-release"):
-        release.install(images.application)
+        release.install(images.application, wait=False)
 
 
 @pytest.fixture(scope="session")

@@ -28,6 +28,8 @@ class Frozen:
 
 @pytest.fixture(scope="module")
 def frozen(stack: Stack) -> Frozen:
+    stack.settle("critical")
+    wait_for(lambda: len(stack.kube.ready("beat")) == len(stack.kube.pods("beat")) == 1, 60, what="one Beat")
     [worker], [beat] = stack.kube.ready("worker", "critical"), stack.kube.ready("beat")
     restarts = stack.kube.restarts()
     stack.kube.stop_process(worker)
@@ -39,7 +41,7 @@ def frozen(stack: Stack) -> Frozen:
 def test_a_job_whose_worker_is_force_deleted_is_finished_by_another_within_60_seconds(
     stack: Stack, frozen: Frozen, figures: dict[str, str]
 ) -> None:
-    batch = stack.submit("default", seconds=8)
+    batch = stack.submit("default", seconds=15)
     stack.wait_begun(batch, 1)
     [began] = stack.traces(batch)
     gone_at = time.time()
@@ -54,7 +56,7 @@ def test_a_job_whose_worker_is_force_deleted_is_finished_by_another_within_60_se
 
 @pytest.mark.covers(69)
 def test_a_job_that_eats_memory_is_dead_after_its_losses_and_its_pod_lives(stack: Stack, frozen: Frozen) -> None:
-    wait_for(lambda: stack.kube.ready("worker", "default"), 60, what="a worker")
+    stack.settle("default")
     restarts = stack.kube.restarts("worker")
     batch = new_batch("eat")
     neighbour = stack.submit("default", seconds=20)
@@ -78,9 +80,9 @@ def test_killing_a_queues_workers_leaves_the_others_as_fast_as_before(stack: Sta
     for pod in stack.kube.pods("worker", "heavy"):
         stack.kube.delete_pod(pod.metadata.name, force=True)
     others = stack.submit("default", 5)
-    began = time.monotonic()
-    stack.wait_ended(others, 5, within=15)
-    assert time.monotonic() - began <= 15
+    submitted_at = time.time()
+    ended_at = stack.wait_ended(others, 5, within=60)
+    assert ended_at - submitted_at <= 15
     assert {job["attempt"] for job in stack.jobs(others)} == {"1"}
     stack.wait_ended(batch, 2, within=120)
 

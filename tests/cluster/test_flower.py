@@ -22,7 +22,7 @@ request = urllib.request.Request(url, method=method, data=b"" if method == "POST
 for value in login:
     request.add_header("Authorization", value)
 try:
-    print(urllib.request.urlopen(request, timeout=5).status)
+    print(urllib.request.urlopen(request, timeout=20).status)
 except urllib.error.HTTPError as error:
     print(error.code, error.read(100).decode())
 """

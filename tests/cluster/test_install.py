@@ -62,13 +62,15 @@ def test_the_doctor_finds_nothing_wrong_in_a_pod(kube: Kube) -> None:
 @pytest.mark.covers(61)
 def test_a_workers_name_says_its_queue_and_its_pod(kube: Kube) -> None:
     [pod] = kube.ready("worker", "default")
-    command = ["celery", "--app=config", "inspect", "ping", "--timeout=10", "--json"]
-    answers = json.loads(kube.exec(pod.metadata.name, *command, container="worker").splitlines()[0])
-    assert f"default@{pod.metadata.name}" in answers
+    name = f"default@{pod.metadata.name}"
+    command = ["celery", "--app=config", "inspect", "ping", f"--destination={name}", "--timeout=30", "--json"]
+    assert name in json.loads(kube.exec(pod.metadata.name, *command, container="worker").splitlines()[0])
 
 
 @pytest.mark.covers(50, 83)
-def test_no_process_may_write_to_its_image_or_is_root(kube: Kube) -> None:
+def test_no_process_may_write_to_its_image_or_is_root(stack: Stack, kube: Kube) -> None:
+    # What the canaries woke is about to go.
+    stack.settle()
     for pod in kube.pods("web") + kube.pods("worker") + kube.pods("beat") + kube.pods("relay"):
         name = pod.metadata.name
         assert kube.exec(name, "id", "-u") == "10001"

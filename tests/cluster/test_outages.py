@@ -37,12 +37,21 @@ def keda_cut_off(kube: Kube) -> Iterator[None]:
     assert rule["from"] != policy["spec"]["ingress"][0]["from"], "the policy does not let KEDA in"
     apply_as_helm(kube, cut)
     try:
-        # The policy holds for new connections.
-        time.sleep(3)
-        assert int(kube.exec(f"{REDIS}-0", "sh", "-c", KILL, container="redis")) >= 1
+        assert sum(closed(kube)) >= 1, "KEDA had no connection to Redis"
         yield
     finally:
         apply_as_helm(kube, policy)
+
+
+def closed(kube: Kube) -> Iterator[int]:
+    """How many of KEDA's connections were closed, over more than two of its looks.
+
+    The policy holds for new connections, and from some moment on.
+    """
+    until = time.monotonic() + 12
+    while time.monotonic() < until:
+        yield int(kube.exec(f"{REDIS}-0", "sh", "-c", KILL, container="redis"))
+        time.sleep(1)
 
 
 def apply_as_helm(kube: Kube, policy: dict[str, Any]) -> None:
@@ -113,21 +122,21 @@ def test_a_server_that_is_replaced_loses_no_job_and_restarts_no_worker(
 ) -> None:
     kube = stack.kube
     restarts = kube.restarts("worker")
-    batch = stack.submit("default", 60, seconds=2)
     batch_of_threads = stack.submit("io", 20, seconds=2)
-    stack.wait_begun(batch, 4)
+    batch = stack.submit("default", 40, seconds=6)
+    stack.wait_begun(batch, 2)
     gone_at = time.time()
     kube.delete_pod(f"{kube.full}-{server}-0")
     wait_for(lambda: kube.ready(server), 120, what=f"{server} is back")
     figures[f"seconds until a new pod of {server} was ready"] = f"{time.time() - gone_at:.0f}"
-    stack.wait_ended(batch, 60, within=180)
+    stack.wait_ended(batch, 40, within=240)
     stack.wait_ended(batch_of_threads, 20, within=120)
     traces = stack.traces(batch)
-    done_exactly_once(traces, 60)
+    done_exactly_once(traces, 40)
     done_exactly_once(stack.traces(batch_of_threads), 20)
     after = [trace.at - gone_at for trace in traces if trace.ended and trace.at > gone_at + 5]
+    assert after, "everything had ended when the server went"
     assert min(after) <= 60, "no work went on"
-    assert max(after) <= 150
     now = kube.restarts("worker")
     staying = restarts.keys() & now.keys()
     assert {name: now[name] for name in staying} == {name: restarts[name] for name in staying}

@@ -18,8 +18,9 @@ from tests.cluster.stack import Stack, Trace, done_exactly_once
 from tests.compat.versions import ROOT, earlier_version, unpack
 
 NAMESPACE, RELEASE = "earlier", "earlier"
-# Jobs of a second each, a minute and a half of work for one worker; and some that are running when the upgrade begins.
-SHORT, LONG = 90, 3
+# Jobs of a second each, so many before the upgrade and at its end; and some that are running when it begins.
+BEFORE, AFTER, LONG = 60, 10, 3
+SHORT = BEFORE + AFTER
 LONG_SECONDS = 40
 
 
@@ -42,12 +43,13 @@ def upgraded(images: Images, figures: dict[str, str]) -> Iterator[Upgraded]:
         figures[f"seconds to build and install {version[:12]}"] = f"{time.monotonic() - began:.0f}"
         stack = Stack(Kube(NAMESPACE, f"{RELEASE}-django-celery"))
         long = stack.enqueue("io", LONG, seconds=LONG_SECONDS)
-        short = stack.enqueue("default", SHORT, seconds=1)
+        short = stack.enqueue("default", BEFORE, seconds=1)
         stack.wait_begun(long, LONG, within=60)
         stack.wait_begun(short, 1, within=60)
         began = time.monotonic()
         install(ROOT, images.one)
         figures[f"seconds to upgrade {version[:12]} to this commit"] = f"{time.monotonic() - began:.0f}"
+        stack.enqueue("default", AFTER, seconds=1, batch=short)
         stack.wait_ended(long, LONG, within=120)
         stack.wait_ended(short, SHORT, within=180)
         after = stack.enqueue("default")

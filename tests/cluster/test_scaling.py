@@ -48,8 +48,10 @@ def thirty(stack: Stack, timeline: Timeline) -> Thirty:
     wait_for(lambda: len(stack.kube.ready("worker", "io")) >= 2, 120, what="two replicas of io")
     scaled_in = scale_in_by_hand(stack, "io")
     ended_at = stack.wait_ended(slow, 30, within=180)
-    stack.wait_ended(by_hand, 40, within=240)
-    time.sleep(max(0.0, max(loaded_at + 60, ended_at + 90) - time.time()))
+    wait_for(
+        lambda: timeline.first_wanted("default", MINIMUM["default"], ended_at) is not None, 150, what="the minimum"
+    )
+    time.sleep(max(0.0, loaded_at + 60 - time.time()))
     return Thirty(timeline, slow, began_at, ended_at, loaded_at, by_hand, scaled_in)
 
 
@@ -95,12 +97,13 @@ def test_load_on_the_others_leaves_a_queues_set_at_its_minimum(thirty: Thirty) -
 @pytest.mark.covers(76)
 def test_scaling_in_by_hand_under_load_loses_nothing(stack: Stack, thirty: Thirty) -> None:
     assert thirty.scaled_in
+    stack.wait_ended(thirty.by_hand, 40, within=240)
     done_exactly_once(stack.traces(thirty.by_hand), 40)
 
 
 @dataclass(frozen=True)
 class Fifty:
-    """40 short and 10 long jobs on `default`, beside one of 180 s on `heavy`, which has nothing else."""
+    """50 short jobs on `default`, 10 long ones behind them, beside one of 180 s on `heavy`, which has nothing else."""
 
     timeline: Timeline
     long: str
@@ -115,9 +118,12 @@ def fifty(stack: Stack, timeline: Timeline, thirty: Thirty) -> Fifty:
     stack.wait_begun(lonely, 1)
     stack.settle("default")
     submitted_at = time.time()
-    short = stack.submit("default", 40, seconds=4)
+    short = stack.submit("default", 50, seconds=8)
+    wait_for(lambda: timeline.first_ready("default", 5, submitted_at) is not None, 120, what="five replicas")
+    # Those that are left and the long ones are never more than fifty, and keep every slot busy.
+    stack.wait_ended(short, 20, within=120)
     long = stack.submit("default", 10, seconds=100)
-    stack.wait_ended(short, 40, within=240)
+    stack.wait_ended(short, 50, within=240)
     stack.wait_ended(long, 10, within=240)
     return Fifty(timeline, long, submitted_at, lonely, stack.wait_ended(lonely, 1, within=200))
 

@@ -27,13 +27,13 @@ def turns(stack: Stack, since: float) -> list[dict[str, str]]:
 
 def each_once(stack: Stack, since: float, least: int) -> None:
     """At least so many turns, each of one job that was dispatched once and ran once."""
-    wait_for(
-        lambda: {turn["state"] for turn in turns(stack, since)} == {"succeeded"},
-        60,
-        what="every turn's job has succeeded",
-        seen=lambda _: turns(stack, since),
-    )
-    found = turns(stack, since)
+    found: list[dict[str, str]] = []
+
+    def all_succeeded() -> bool:
+        found[:] = turns(stack, since)
+        return {turn["state"] for turn in found} == {"succeeded"}
+
+    wait_for(all_succeeded, 60, what="every turn's job has succeeded", seen=lambda _: found)
     assert len(found) >= least, found
     assert max(Counter(turn["slot"] for turn in found).values()) == 1
     assert {turn["dispatch"] for turn in found} == {"1"}

@@ -41,16 +41,18 @@ class Timeline:
                 self._look()
 
     def _look(self) -> None:
-        found = self._kube.apps.list_namespaced_deployment(self._kube.namespace, label_selector=SET_LABEL).items
+        found = self._kube.apps.list_namespaced_deployment(
+            self._kube.namespace, label_selector=SET_LABEL, _request_timeout=10
+        ).items
         sets = {one.metadata.labels[SET_LABEL]: one for one in found}
         wanted = {name: int(one.spec.replicas) for name, one in sets.items()}
         ready = {name: int(one.status.ready_replicas or 0) for name, one in sets.items()}
         self._moments.append(Moment(time.time(), wanted, ready))
 
     def between(self, start: float, end: float) -> list[Moment]:
-        """The moments of a time, of which there must be one every few seconds."""
+        """The moments of a time, of which there must be one every ten seconds."""
         found = [one for one in self._moments if start <= one.at <= end]
-        assert len(found) >= (end - start) / 5, f"{len(found)} looks in {end - start:.0f} s"
+        assert len(found) >= (end - start) / 10, f"{len(found)} looks in {end - start:.0f} s"
         return found
 
     def wanted(self, worker_set: str, start: float, end: float) -> list[int]:

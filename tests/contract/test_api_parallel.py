@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+from django.db import connections
 from pytest_django.live_server_helper import LiveServer
 
 from jobs.models import Job, JobEvent
@@ -15,6 +16,12 @@ from tests.contract.client import API, Program, work_on
 from tests.testapp.tasks import Trouble, trouble
 
 PROGRAMS = 20
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twenty new connections at once: a server that is held up for a moment is not away."""
+    monkeypatch.setitem(connections.databases["default"]["OPTIONS"], "connect_timeout", 30)
 
 
 def at_once(live_server: LiveServer, api: Program, path: str, **options: Any) -> list[httpx.Response]:

@@ -154,14 +154,14 @@ def test_a_receiver_that_is_away_is_tried_again(endpoint: MakeEndpoint, run: Run
 def test_a_system_that_fails_again_and_again_is_left_alone_for_a_while(
     endpoint: MakeEndpoint, other_system: OtherSystem, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outside, "PAUSE", 1)
+    monkeypatch.setattr(outside, "PAUSE", 5)
     other_system.then(*[Answer(503)] * outside.FAILURES)
     jobs = [run(send_webhook, event(endpoint())) for _ in range(outside.FAILURES + 2)]
     assert {job.state for job in jobs} == {State.SCHEDULED}
     assert len(other_system.asked) == outside.FAILURES
     assert "is left alone" in jobs[-1].error
     breaker = outside.breaker_of(other_system.url.removeprefix("http://"))
-    wait_for(lambda: not breaker.opened, 5, what="the circuit may be tried")
+    wait_for(lambda: not breaker.opened, 30, what="the circuit may be tried")
     assert run(send_webhook, None, again=jobs[-1]).state == State.SUCCEEDED
     assert breaker.closed
 
@@ -184,7 +184,7 @@ def test_calls_of_one_system_do_not_wait_for_one_another(other_system: OtherSyst
     request = httpx.Request("GET", other_system.url)
     with ThreadPoolExecutor(3) as threads:
         calls = [threads.submit(outside.call, request, seconds=10) for _ in range(3)]
-        wait_for(lambda: len(other_system.asked) == 3, 5, what="three calls are under way")
+        wait_for(lambda: len(other_system.asked) == 3, 30, what="three calls are under way")
         answers.set()
     assert [call.result() for call in calls] == [b""] * 3
 
@@ -220,7 +220,7 @@ def test_a_worker_killed_while_it_sends_sends_again_under_the_same_key(
     worker = stack.worker(Queue.IO)
     stack.relay()
     job = send_webhook.enqueue(event(endpoint()), owner=alice)
-    wait_for(lambda: other_system.asked, 15, what="the first webhook came")
+    wait_for(lambda: other_system.asked, 30, what="the first webhook came")
     worker.send(signal.SIGKILL)
     answers.set()
     stack.worker(Queue.IO)

@@ -146,7 +146,7 @@ def test_digest_of_the_real_airports_on_a_worker_whose_child_is_killed(stack: St
     worker = stack.worker(Queue.HEAVY)
     stack.relay()
     job = airports_per_state.enqueue(NoPayload())
-    wait_for(lambda: Job.objects.filter(parent=job).exists(), 15, what="the chunks were asked for")
+    wait_for(lambda: Job.objects.filter(parent=job).exists(), 30, what="the chunks were asked for")
     for child in stack.children(worker):
         os.kill(child, signal.SIGKILL)
     ended = stack.ended([job], 40)[job.id]

@@ -110,7 +110,7 @@ def test_a_sync_whose_worker_is_killed_goes_on_at_its_page(
     worker = stack.worker(Queue.IO)
     stack.relay()
     job = sync_runways.enqueue(REQUEST, owner=alice)
-    wait_for(lambda: source.fetched() == [1, 2, 3], 15, what="the third page was asked for")
+    wait_for(lambda: source.fetched() == [1, 2, 3], 30, what="the third page was asked for")
     worker.send(signal.SIGKILL)
     answers.set()
     stack.worker(Queue.IO)

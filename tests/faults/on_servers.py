@@ -64,7 +64,7 @@ def redis_full(scene: Scene) -> None:
     said = said_from_now(worker)
     with no_memory(scene):
         scene.ask(3)
-        wait_for(lambda: "maxmemory" in said(), 20, what=f"{worker.name} was refused")
+        wait_for(lambda: "maxmemory" in said(), 30, what=f"{worker.name} was refused")
         time.sleep(ABSENCE)
     assert worker.running, worker.ending()
 

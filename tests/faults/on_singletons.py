@@ -8,10 +8,12 @@ from datetime import timedelta
 from uuid import uuid4
 
 from django.db import connection
+from django.db.models import Count, Q
 
 from devstack.processes import Process
 from jobs.models import Job
 from jobs.relay import LOCK
+from jobs.states import EventKind
 from schedules import services
 from schedules.definitions import Definition
 from schedules.models import Schedule
@@ -36,8 +38,10 @@ def two_relays(scene: Scene) -> None:
     second = scene.stack.relay(**scene.variables)
     jobs = scene.ask(20, delay=1)
     scene.stack.ended(jobs, 60)
-    dispatched = Job.objects.filter(id__in=[job.id for job in jobs]).values_list("dispatch", flat=True)
-    assert set(dispatched) == {1}, sorted(dispatched)
+    again = Q(events__kind__in=[EventKind.REDISPATCHED, EventKind.LOST])
+    sent = Job.objects.filter(id__in=[job.id for job in jobs]).annotate(reasons=Count("events", filter=again))
+    twice = [(job, job.dispatch, job.reasons) for job in sent if job.dispatch > 1 + job.reasons]
+    assert twice == []
     second.stop()
 
 
@@ -49,9 +53,9 @@ def relay_frozen_with_the_lock(scene: Scene) -> None:
         second = relays_go_on(scene)
     finally:
         scene.relay.resume()
-    wait_for(lambda: "database unreachable" in said(), 15, what="it noticed that it was away")
+    wait_for(lambda: "database unreachable" in said(), 30, what="it noticed that it was away")
     second.stop()
-    scene.stack.ended(scene.ask(3, delay=0.5), 15)
+    scene.stack.ended(scene.ask(3, delay=0.5), 30)
     assert scene.relay.running, scene.relay.ending()
 
 
@@ -113,8 +117,6 @@ def two_beats(scene: Scene) -> None:
     """Both follow the same schedule; each turn makes one job."""
     schedule = every_second(scene)
     beats = [scene.stack.beat(**scene.variables) for _ in range(2)]
-    for beat in beats:
-        wait_for(lambda process=beat: "Starting" in process.log.read_text(), 30, what="Beat follows the schedule")
     wait_for_turns(schedule, len(turns(schedule)) + 4)
     for beat in beats:
         beat.kill()

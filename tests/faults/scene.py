@@ -115,7 +115,9 @@ class Scene:
 
     def _look(self, job: Job | None, attempt: int) -> tuple[Process, Job] | None:
         chosen = {"id": job.id} if job else {}
-        for one in Job.objects.filter(state=State.RUNNING, queue=self.queue, attempt__gte=attempt, **chosen):
+        running = Job.objects.filter(state=State.RUNNING, queue=self.queue, attempt__gte=attempt, **chosen)
+        # The first that began are the longest.
+        for one in running.order_by("started_at"):
             for worker in self.workers:
                 if self._runs(worker, one):
                     return worker, one

@@ -30,6 +30,7 @@ def bodies_ended(job: Job) -> int:
 
 
 def test_a_job_that_kills_its_worker_is_dead_after_three_losses_and_the_worker_lives(stack: Stack) -> None:
+    stack.relay()
     worker = stack.worker()
     job = trouble.enqueue(Trouble(signals=signal.SIGKILL))
     other = echo.enqueue(Echo(text="ab"))
@@ -41,9 +42,10 @@ def test_a_job_that_kills_its_worker_is_dead_after_three_losses_and_the_worker_l
 
 
 def test_a_body_that_ends_its_process_is_a_loss_at_once(stack: Stack) -> None:
+    stack.relay()
     worker = stack.worker()
     job = trouble.enqueue(Trouble(raises="system exit", until_attempt=2))
-    ended = stack.ended([job], 10)[job.id]
+    ended = stack.ended([job], 30)[job.id]
     assert (ended.state, ended.attempt, ended.losses) == (State.SUCCEEDED, 2, 1)
     assert worker.running
 
@@ -51,23 +53,27 @@ def test_a_body_that_ends_its_process_is_a_loss_at_once(stack: Stack) -> None:
 def test_no_child_is_forked_while_the_guard_waits_for_an_answer(stack: Stack) -> None:
     """It would inherit locks of libpq and OpenSSL that nobody opens again, and hang at its first connection."""
     worker = stack.worker()
-    job = stack.running(nap.enqueue(Nap(seconds=2, looks_up=False)))
+    job = stack.running(nap.enqueue(Nap(seconds=15, looks_up=False)))
     idle = next(pid for pid in stack.children(worker) if pid != job.pid)
     with transaction.atomic():
         Job.objects.select_for_update().get(id=job.id)
-        wait_for(lambda: waits_for_locks() == 1, 10, what="the guard waits to renew the lease")
+        wait_for(guard_waits, 30, what="the guard waits to renew the lease")
         os.kill(idle, signal.SIGKILL)
-        wait_for(lambda: idle not in stack.children(worker), 10, what="the idle child is gone")
+        wait_for(lambda: idle not in stack.children(worker), 30, what="the idle child is gone")
         time.sleep(1)
         assert stack.children(worker) == [job.pid]
-    wait_for(lambda: len(stack.children(worker)) == 2, 10, what="another child was forked")
-    assert stack.ended([job], 10)[job.id].state == State.SUCCEEDED
+    wait_for(lambda: len(stack.children(worker)) == 2, 30, what="another child was forked")
+    assert stack.ended([job], 30)[job.id].state == State.SUCCEEDED
 
 
-def waits_for_locks() -> int:
+def guard_waits() -> bool:
+    """For the row's lock, to renew its lease."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
-        return int(cursor.fetchone()[0])
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query ILIKE %s",
+            ["UPDATE jobs_job SET lease_expires_at%"],
+        )
+        return bool(cursor.fetchone()[0])
 
 
 @pytest.mark.covers(99, 100)
@@ -75,20 +81,22 @@ def waits_for_locks() -> int:
 def test_a_message_delivered_again_runs_nothing_and_the_first_keeps_its_lease(stack: Stack, elsewhere: bool) -> None:
     stack.relay()
     first = stack.worker()
-    job = nap.enqueue(Nap(seconds=6))
+    job = nap.enqueue(Nap(seconds=12))
     running = stack.running(job)
     if elsewhere:
         stack.worker()
         first.pause()
+        # Its last question to Redis lasts a second.
+        time.sleep(1.5)
         redeliver(stack, running)
-        wait_for(lambda: stack.messages() == 0, 5, what="the other worker took the copy")
+        wait_for(lambda: stack.messages() == 0, 30, what="the other worker took the copy")
         first.resume()
     else:
         redeliver(stack, running)
-    ended = stack.ended([job], 15)[job.id]
+    ended = stack.ended([job], 30)[job.id]
     assert (ended.state, ended.attempt, ended.losses) == (State.SUCCEEDED, 1, 0)
     redeliver(stack, running)
-    wait_for(lambda: stack.messages() == 0 and stack.in_flight() == 0, 10, what="the late copy was acknowledged")
+    wait_for(lambda: stack.messages() == 0 and stack.in_flight() == 0, 30, what="the late copy was acknowledged")
     assert (bodies_begun(job), bodies_ended(job)) == (1, 1)
     assert Job.objects.get(id=job.id).attempt == 1
 
@@ -105,7 +113,7 @@ def test_jobs_whose_process_died_between_commit_and_push_are_dispatched_by_the_r
     Job.objects.filter(id=job.id).update(dispatched_at=None)
     stack.worker()
     stack.relay()
-    assert stack.ended([job], 10)[job.id].state == State.SUCCEEDED
+    assert stack.ended([job], 30)[job.id].state == State.SUCCEEDED
 
 
 @pytest.mark.timeout(200)

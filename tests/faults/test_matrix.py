@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from config.queues import Queue
 from jobs.models import Job, JobEvent
@@ -38,17 +40,31 @@ def test_every_job_ends_and_its_effects_happen_as_often_as_promised(
     scene = Scene(stack, queue, redis_proxy, fault.case.variables)
     scene.set_up()
     # As many as can run, some behind them, and some that only the relay can send.
-    scene.ask(queue.lane.concurrency, parts=4, seconds_each=0.5)
+    scene.ask(queue.lane.concurrency, parts=8, seconds_each=0.5)
     scene.ask(4)
     scene.ask(2, delay=1.5)
 
+    broken_at = timezone.now()
     fault.case.does(scene)
+    for worker in scene.workers:
+        scene.wait_until_ready(worker)
 
     scene.ask(2)
     stack.ended(Job.objects.all(), fault.case.within + WORK)
     assert violations(scene.jobs, may_be_dead=fault.case.dead) == []
     assert overspent(fault) == []
-    wait_for(lambda: stack.messages(queue) == stack.in_flight(queue) == 0, 20, what="no message is left")
+    assert late(fault, broken_at) == []
+    wait_for(lambda: stack.messages(queue) == stack.in_flight(queue) == 0, 30, what="no message is left")
+
+
+def late(fault: Fault, broken_at: datetime) -> list[str]:
+    """A sentence for each attempt that began again too late."""
+    if not fault.case.begins_again:
+        return []
+    again = JobEvent.objects.filter(kind=EventKind.STARTED, attempt__gt=1)
+    assert again, "an attempt follows another"
+    seconds = {str(one.job_id): (one.at - broken_at).total_seconds() for one in again}
+    return [f"{job} began again after {took:.1f} s" for job, took in seconds.items() if took > fault.case.begins_again]
 
 
 def overspent(fault: Fault) -> list[str]:

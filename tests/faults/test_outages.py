@@ -30,8 +30,8 @@ def test_redis_away_for_20_seconds_loses_nothing_and_work_goes_on_within_15(stac
 @pytest.mark.covers(1, 129)
 @pytest.mark.waits(200)
 @pytest.mark.timeout(400)
-def test_redis_away_for_3_minutes_loses_nothing_and_work_goes_on_within_60(stack: Stack) -> None:
-    outage(stack, seconds=180, within=60)
+def test_redis_away_for_3_minutes_loses_nothing_and_work_goes_on_within_30(stack: Stack) -> None:
+    outage(stack, seconds=180, within=30)
 
 
 def outage(stack: Stack, *, seconds: float, within: float) -> None:
@@ -44,7 +44,7 @@ def outage(stack: Stack, *, seconds: float, within: float) -> None:
     try:
         began = time.monotonic()
         during = [echo.enqueue(Echo(text="ab")) for _ in range(3)]
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 5
         assert Job.objects.filter(dispatched_at=None).count() == len(during)
         time.sleep(seconds)
     finally:

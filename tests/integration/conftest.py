@@ -39,17 +39,20 @@ class Stack:
         that becomes the one which follows it."""
         process = self._start(Role.WORKER, queue, through=through, **variables)
         if ready:
-            wait_for(lambda: "ready." in process.log.read_text(), 30, what=f"{process.name} ready")
+            wait_for(lambda: "ready." in process.log.read_text(), 60, what=f"{process.name} ready")
         return process
 
     def relay(self, **variables: str) -> Process:
         """Start the relay and wait until its rounds begin."""
         process = self._start(Role.RELAY, **variables)
-        wait_for(lambda: "relay started" in process.log.read_text(), 30, what="the relay started")
+        wait_for(lambda: "relay started" in process.log.read_text(), 60, what="the relay started")
         return process
 
     def beat(self, **variables: str) -> Process:
-        return self._start(Role.BEAT, **variables)
+        """Start Beat and wait until it follows the schedule."""
+        process = self._start(Role.BEAT, **variables)
+        wait_for(lambda: "beat: Starting" in process.log.read_text(), 60, what="Beat started")
+        return process
 
     def web(self, **variables: str) -> Process:
         return self._start(Role.WEB, **variables)
@@ -62,6 +65,7 @@ class Stack:
         process.log.unlink(missing_ok=True)
         process.command = [*through, *process.command]
         process.environment = {**(process.environment or {}), **variables}
+        process.grace = 30
         process.start()
         self.processes.append(process)
         return process
@@ -84,7 +88,7 @@ class Stack:
             raise AssertionError(f"{error}; states: {dict(states)}") from None
         return Job.objects.in_bulk(ids)
 
-    def running(self, job: Job, within: float = 15) -> Job:
+    def running(self, job: Job, within: float = 30) -> Job:
         """Wait until the job's body has begun, and return it as it is then."""
         wait_for(lambda: Run.objects.filter(job_id=job.id).exists(), within, what=f"{job} begun")
         return Job.objects.get(id=job.id, state=State.RUNNING)

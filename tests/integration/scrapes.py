@@ -42,7 +42,7 @@ class Port:
         self.variables = {"METRICS_PORT": str(self.number)}
 
     def scrape(self) -> Scrape:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.number}/metrics", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.number}/metrics", timeout=30) as answer:
             return Scrape(answer.read().decode())
 
     def up(self, within: float = 30) -> Scrape:
@@ -60,11 +60,11 @@ class Port:
 
     def until(self, value: float, name: str, *, within: float = 20, **labels: str) -> Scrape:
         """The first answer in which the sum of these series is the value."""
-        last = self.scrape()
+        last = self.up()
 
         def reached() -> bool:
             nonlocal last
-            last = self.scrape()
+            last = self.up()
             return last.total(name, **labels) == value
 
         try:

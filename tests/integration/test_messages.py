@@ -78,8 +78,8 @@ def test_a_pickled_message_is_set_aside_unread_and_the_worker_goes_on(stack: Sta
         client.lpush("default", json.dumps(message))
     worker = stack.worker()
     job = echo.enqueue(Echo(text="ab"))
-    assert stack.ended([job], 10)[job.id].state == State.SUCCEEDED
-    wait_for(lambda: stack.messages() == stack.in_flight() == 0, 5, what="the message is gone")
+    assert stack.ended([job], 30)[job.id].state == State.SUCCEEDED
+    wait_for(lambda: stack.messages() == stack.in_flight() == 0, 30, what="the message is gone")
     assert "ContentDisallowed" in worker.log.read_text()
     assert [one.task for one in broker.unknown("default")] == [plain.name]
     assert not exploded.exists()
@@ -95,8 +95,8 @@ def test_messages_that_cannot_be_read_are_set_aside_and_the_worker_goes_on(stack
             client.lpush(queue, text)
         worker = stack.worker(queue)
         job = nap_on[queue].enqueue(Nap())
-        assert stack.ended([job], 10)[job.id].state == State.SUCCEEDED
-        wait_for(lambda: stack.messages(queue) == stack.in_flight(queue) == 0, 5, what="no message is left")
+        assert stack.ended([job], 30)[job.id].state == State.SUCCEEDED
+        wait_for(lambda: stack.messages(queue) == stack.in_flight(queue) == 0, 30, what="no message is left")
         kept = client.lrange(f"unknown:{queue}", 0, -1)
     assert worker.running
     assert {name for name, text in broken.items() if text.decode(errors="replace") not in kept} == set()
@@ -107,22 +107,22 @@ def test_an_acknowledgement_outlives_the_connection_to_redis(stack: Stack, secon
     """Else the task would run again when its visibility timeout has passed."""
     stack.worker()
     plain.delay(seconds)
-    wait_for(lambda: stack.in_flight() == 1, 10, what="the task was taken")
+    wait_for(lambda: stack.in_flight() == 1, 30, what="the task was taken")
     stack.redis.stop()
     if seconds == 2:
-        wait_for(lambda: Run.objects.count() == 1, 20, what="the task has ended")
+        wait_for(lambda: Run.objects.count() == 1, 30, what="the task has ended")
     stack.redis.start()
-    wait_for(lambda: Run.objects.count() == 1, 20, what="the task has ended")
-    wait_for(lambda: stack.messages() == stack.in_flight() == 0, 10, what="its message is gone")
+    wait_for(lambda: Run.objects.count() == 1, 30, what="the task has ended")
+    wait_for(lambda: stack.messages() == stack.in_flight() == 0, 30, what="its message is gone")
     plain.delay()
-    wait_for(lambda: Run.objects.count() == 2, 10, what="the worker goes on")
+    wait_for(lambda: Run.objects.count() == 2, 30, what="the worker goes on")
 
 
 def test_a_worker_loads_nothing_that_only_answers_http(stack: Stack) -> None:
     """A quarter of its start, and memory in each of its children."""
     stack.worker()
     loaded = {name: has_imported.enqueue(Module(name=name)) for name in ("config.celery", "config.urls", "gunicorn")}
-    ended = stack.ended(loaded.values(), 10)
+    ended = stack.ended(loaded.values(), 30)
     assert {name: ended[job.id].result for name, job in loaded.items()} == {
         "config.celery": True,
         "config.urls": False,
@@ -136,7 +136,7 @@ def test_a_worker_starts_works_and_stops_without_a_warning(stack: Stack, queue: 
     """Deprecations of Python, Django and Celery are errors here, before they are errors anywhere else."""
     worker = stack.worker(queue, PYTHONWARNINGS=EVERY_WARNING)
     job = nap_on[queue].enqueue(Nap())
-    assert stack.ended([job], 10)[job.id].state == State.SUCCEEDED
+    assert stack.ended([job], 30)[job.id].state == State.SUCCEEDED
     worker.stop()
     assert worker.exit_code == 0
     assert re.findall(r"(?i)^.*(?:warning|deprecat).*$", worker.log.read_text(), re.MULTILINE) == []

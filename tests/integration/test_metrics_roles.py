@@ -66,8 +66,8 @@ def test_every_documented_metric_is_there_from_the_start_and_no_other(stack: Sta
 def test_the_relay_tells_what_waits_runs_and_died(stack: Stack) -> None:
     port = Port()
     stack.relay(**port.variables, **OFTEN)
-    worker = stack.worker(WORKER_CONCURRENCY="1")
-    stack.running(nap.enqueue(Nap(seconds=60)))
+    worker = stack.worker(WORKER_CONCURRENCY="1", JOB_LEASE="60")
+    stack.running(nap.enqueue(Nap(seconds=300)))
     for _ in range(3):
         echo.enqueue(Echo(text="waits"))
     port.until(3, "jobs_active", state="queued")
@@ -79,7 +79,7 @@ def test_the_relay_tells_what_waits_runs_and_died(stack: Stack) -> None:
     assert {queue: seen.total("jobs_queue_target_seconds", queue=queue) for queue in map(str, Queue)} == {
         queue.value: queue.lane.target for queue in Queue
     }
-    wait_for(lambda: port.scrape().total("jobs_queue_oldest_seconds", queue="default") > 2, 10, what="it grew older")
+    wait_for(lambda: port.scrape().total("jobs_queue_oldest_seconds", queue="default") > 2, 30, what="it grew older")
     assert port.scrape().values("jobs_queue_oldest_seconds", queue="io") == [0]
     assert worker.running
 
@@ -92,7 +92,7 @@ def test_what_has_not_happened_is_told_as_0(stack: Stack) -> None:
     counts = ("jobs_swept_total", "jobs_reaped_total", "jobs_redispatched_total", "jobs_dispatch_failures_total")
     seen = port.up()
     assert {name: seen.values(name) for name in counts} == {name: [0] * len(Queue) for name in counts}
-    idle = wait_for(lambda: port.scrape().values("jobs_active", type="testapp.echo"), 20, what="jobs were looked at")
+    idle = wait_for(lambda: port.scrape().values("jobs_active", type="testapp.echo"), 30, what="jobs were looked at")
     assert idle == [0, 0, 0]
 
 
@@ -115,26 +115,28 @@ def test_what_the_relay_mends_is_counted(stack: Stack) -> None:
     stack.relay(**port.variables, **OFTEN)
     worker = stack.worker()
     stack.running(nap.enqueue(Nap(seconds=600)))
-    later = echo.enqueue(Echo(text="x"), run_at=timezone.now() + timedelta(seconds=1))
+    later = echo.enqueue(Echo(text="x"), run_at=timezone.now() + timedelta(seconds=4))
     stack.ended([later], 30)
     port.until(1, "jobs_swept_total", queue="default")
     worker.kill()
     seen = port.until(1, "jobs_reaped_total", queue="default", within=40)
     assert seen.total("jobs_attempts_total", end="lost", type="testapp.nap_default") == 1
     assert seen.total("jobs_losses_total", reason="lost") == 1
+    assert stack.messages() == 1, "the message of the next attempt was pushed before the reaping was counted"
     lost = echo.enqueue(Echo(text="message goes away"))
-    # And with it that of the attempt which was given up.
+    sent = Job.objects.get(id=lost.id).dispatch
     with stack.redis.client() as client:
         client.delete("default")
-    port.until(2, "jobs_redispatched_total", queue="default", within=40)
-    assert Job.objects.get(id=lost.id).dispatch == 2
+    port.until(2, "jobs_redispatched_total", queue="default", within=60)
+    assert Job.objects.get(id=lost.id).dispatch == sent + 1
 
 
 @pytest.mark.covers(44)
 def test_the_relay_tells_how_its_servers_are(stack: Stack) -> None:
     port = Port()
     stack.relay(**port.variables, **OFTEN)
-    wait_for(lambda: port.scrape().total("jobs_certificate_expiry_timestamp_seconds", server="redis"), 10, what="seen")
+    wait_for(lambda: port.scrape().total("jobs_certificate_expiry_timestamp_seconds", server="redis"), 30, what="seen")
+    wait_for(lambda: port.scrape().total("jobs_relay_last_round_timestamp_seconds"), 30, what="a round has ended")
     seen = port.scrape()
     with stack.redis.client() as client:
         info = client.info()
@@ -145,22 +147,22 @@ def test_the_relay_tells_how_its_servers_are(stack: Stack) -> None:
     assert seen.total("jobs_redis_connected_clients") >= 1
     assert 2 <= seen.total("jobs_postgres_connections") <= seen.total("jobs_postgres_connections_max")
     assert seen.total("jobs_certificate_expiry_timestamp_seconds", server="redis") > time.time() + 3600
-    assert abs(seen.total("jobs_relay_last_round_timestamp_seconds") - time.time()) < 5
+    assert abs(seen.total("jobs_relay_last_round_timestamp_seconds") - time.time()) < 30
 
 
 def test_what_cannot_be_seen_is_shown_no_more_and_comes_back(stack: Stack) -> None:
     port = Port()
     relay = stack.relay(**port.variables, **OFTEN)
-    wait_for(lambda: port.scrape().values("jobs_redis_connected_clients"), 10, what="Redis seen")
+    wait_for(lambda: port.scrape().values("jobs_redis_connected_clients"), 30, what="Redis seen")
     stack.redis.stop()
     try:
-        wait_for(lambda: not port.scrape().values("jobs_redis_connected_clients"), 20, what="nothing of Redis")
+        wait_for(lambda: not port.scrape().values("jobs_redis_connected_clients"), 30, what="nothing of Redis")
         assert port.scrape().values("jobs_postgres_connections"), "PostgreSQL is seen all the same"
-        wait_for(lambda: not port.scrape().values("jobs_queue_ready"), 20, what="no list's length")
+        wait_for(lambda: not port.scrape().values("jobs_queue_ready"), 30, what="no list's length")
         assert port.scrape().values("jobs_queue_oldest_seconds", queue="default") == [0]
     finally:
         stack.redis.start()
-    wait_for(lambda: port.scrape().values("jobs_redis_connected_clients"), 20, what="Redis seen again")
+    wait_for(lambda: port.scrape().values("jobs_redis_connected_clients"), 30, what="Redis seen again")
     assert relay.running
 
 
@@ -176,15 +178,15 @@ def test_a_turn_that_beat_does_not_take_is_late(stack: Stack) -> None:
     )
     declared = create(definition, None)
     stack.relay(**port.variables, **OFTEN)
-    wait_for(lambda: port.scrape().total("jobs_schedule_lag_seconds", schedule="testapp.often") > 2, 20, what="late")
+    wait_for(lambda: port.scrape().total("jobs_schedule_lag_seconds", schedule="testapp.often") > 2, 30, what="late")
     assert port.scrape().values("jobs_schedule_lag_seconds", schedule="users") == [0]
     beat_port = Port()
     stack.beat(**beat_port.variables)
     beat_port.up()
-    wait_for(lambda: port.scrape().total("jobs_schedule_lag_seconds", schedule="testapp.often") < 2, 20, what="in time")
-    tick = wait_for(lambda: beat_port.scrape().total("jobs_beat_last_tick_timestamp_seconds"), 20, what="Beat ticked")
-    assert abs(tick - time.time()) < 10
-    wait_for(lambda: beat_port.scrape().total("jobs_enqueued_total", type="testapp.echo") >= 1, 20, what="Beat's jobs")
+    wait_for(lambda: port.scrape().total("jobs_schedule_lag_seconds", schedule="testapp.often") < 2, 30, what="in time")
+    tick = wait_for(lambda: beat_port.scrape().total("jobs_beat_last_tick_timestamp_seconds"), 30, what="Beat ticked")
+    assert abs(tick - time.time()) < 30
+    wait_for(lambda: beat_port.scrape().total("jobs_enqueued_total", type="testapp.echo") >= 1, 30, what="Beat's jobs")
     assert Schedule.objects.get(pk=declared.pk).fault == ""
 
 
@@ -194,7 +196,7 @@ def test_webs_processes_count_together(stack: Stack) -> None:
     web = stack.web(WEB_PROCESSES="2", **port.variables)
     port.up()
     url = f"{APPLICATION.url}/health/"
-    wait_for(lambda: status(f"{url}live") == 200, 20, what="web answers")
+    wait_for(lambda: status(f"{url}live") == 200, 30, what="web answers")
     before = port.scrape().total("http_requests_total", route="health/live")
     for _ in range(40):
         assert status(f"{url}live") == 200
@@ -205,10 +207,10 @@ def test_webs_processes_count_together(stack: Stack) -> None:
     assert "1234567" not in seen.text
 
     # A process that ended is counted all the same.
+    wait_for(lambda: len(stack.children(web)) == 2, 30, what="two processes")
     children = stack.children(web)
-    assert len(children) == 2
     os.kill(children[0], signal.SIGKILL)
-    wait_for(lambda: children[0] not in stack.children(web) and len(stack.children(web)) == 2, 20, what="another one")
+    wait_for(lambda: children[0] not in stack.children(web) and len(stack.children(web)) == 2, 30, what="another one")
     assert port.scrape().total("http_requests_total", route="health/live") >= before + 40
     folder = Path(gettempdir(), f"jobs-metrics-{port.number}")
     assert folder.is_dir()

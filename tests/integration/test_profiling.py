@@ -20,7 +20,7 @@ from tests.testapp.tasks import Echo, Nap, Trouble, echo, nap_on, trouble
 def test_sampled_attempts_leave_profiles_that_name_where_the_time_went(stack: Stack, queue: Queue) -> None:
     stack.worker(queue, JOB_PROFILE_SAMPLE="1")
     jobs = [nap_on[queue].enqueue(Nap(seconds=0.5, looks_up=False)) for _ in range(3)]
-    ended = stack.ended(jobs, 20).values()
+    ended = stack.ended(jobs, 30).values()
     assert {job.state for job in ended} == {State.SUCCEEDED}
     for job in jobs:
         profile = File.objects.get(job=job)

@@ -95,7 +95,9 @@ def test_the_fragments_become_the_changelogs_newest_part(released: Checkout) -> 
     changelog = (released.folder / "CHANGELOG.md").read_text()
     first, *_ = re.findall(r"^## (\S+) \(\d{4}-\d\d-\d\d\)$", changelog, re.MULTILINE)
     assert first == NEXT
-    assert "### Changed\n\n- Water is colder.\n" in changelog
+    # Beside what else has changed.
+    [changed] = re.findall(r"^### Changed\n\n((?:- .+\n)+)", changelog, re.MULTILINE)
+    assert "- Water is colder." in changed.splitlines()
     assert changelog.index("# Changelog") < changelog.index(NEXT)
 
 

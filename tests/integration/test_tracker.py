@@ -48,7 +48,7 @@ class Sentry(ThreadingHTTPServer):
 
     def told(self, number: int) -> list[dict[str, Any]]:
         """Wait for so many events, and return what has come."""
-        wait_for(lambda: len(self.events()) >= number, 10, what=f"{number} events at Sentry")
+        wait_for(lambda: len(self.events()) >= number, 30, what=f"{number} events at Sentry")
         return self.events()
 
 
@@ -82,7 +82,7 @@ def sentry() -> Iterator[Sentry]:
 def test_sentry_is_imported_only_where_it_is_told(stack: Stack, sentry: Sentry, is_set: bool) -> None:
     stack.worker(**({"SENTRY_DSN": sentry.dsn} if is_set else {}))
     job = has_imported.enqueue(Module(name="sentry_sdk"))
-    assert stack.ended([job], 10)[job.id].result is is_set
+    assert stack.ended([job], 30)[job.id].result is is_set
     assert sentry.envelopes == []
 
 
@@ -98,7 +98,7 @@ def test_a_death_is_one_event_and_retries_are_none(stack: Stack, sentry: Sentry)
         (State.SUCCEEDED, 3), (State.SUCCEEDED, 2), (State.SUCCEEDED, 1)
     ]  # fmt: skip
     died = trouble.enqueue(Trouble(raises="unforeseen", result=DATA))
-    dead = stack.ended([died], 10)[died.id]
+    dead = stack.ended([died], 30)[died.id]
     [event] = sentry.told(1)
     tags = {"job_id": str(died.id), "job_type": "testapp.trouble", "queue": "default", "attempt": "1"}
     assert event["tags"].items() >= {**tags, "reason": "failed"}.items()
@@ -116,15 +116,15 @@ def test_a_death_is_one_event_and_retries_are_none(stack: Stack, sentry: Sentry)
 @pytest.mark.covers(49, 54)
 def test_a_death_without_an_exception_is_told_too_by_whoever_writes_it_down(stack: Stack, sentry: Sentry) -> None:
     """The guard writes the third loss of a killed child, the relay that of a worker which says nothing more."""
-    worker = stack.worker(SENTRY_DSN=sentry.dsn)
+    worker = stack.worker(SENTRY_DSN=sentry.dsn, JOB_LEASE="15")
     stack.relay(SENTRY_DSN=sentry.dsn)
     killed, silent = (trouble.enqueue(Trouble(signals=one, result=DATA)) for one in (signal.SIGKILL, signal.SIGSTOP))
     Job.objects.filter(id__in=[killed.id, silent.id]).update(losses=2)
-    stack.ended([killed], 20)
+    stack.ended([killed], 30)
     sentry.told(1)  # the guard's own has left: what a process has not sent dies with it
     stack.running(silent)
     worker.kill()
-    assert {one.state for one in stack.ended([killed, silent], 30).values()} == {State.DEAD}
+    assert {one.state for one in stack.ended([killed, silent], 60).values()} == {State.DEAD}
     events = sentry.told(2)
     assert {event["tags"]["job_id"] for event in events} == {str(killed.id), str(silent.id)}
     assert {event["tags"]["reason"] for event in events} == {"lost"}
@@ -141,7 +141,7 @@ def test_a_payload_that_no_longer_fits_is_not_quoted(stack: Stack, sentry: Sentr
     Job.objects.filter(id=job.id).update(payload={"text": [DATA], "more": DATA})
     give_back_often(job, Reason.INVALID)
     stack.worker(SENTRY_DSN=sentry.dsn)
-    assert stack.ended([job], 10)[job.id].reason == Reason.INVALID
+    assert stack.ended([job], 30)[job.id].reason == Reason.INVALID
     [event] = sentry.told(1)
     assert event["exception"]["values"][-1]["value"] == "2 validation errors for Echo"
     assert DATA not in str(sentry.envelopes)
@@ -166,6 +166,6 @@ def test_jobs_end_as_well_where_sentry_is_away(stack: Stack) -> None:
     worker = stack.worker(SENTRY_DSN="http://key@127.0.0.1:9/7")
     jobs = [trouble.enqueue(Trouble(raises="permanent")) for _ in range(20)]
     jobs.append(echo.enqueue(Echo(text="a")))
-    states = [one.state for one in stack.ended(jobs, 15).values()]
+    states = [one.state for one in stack.ended(jobs, 30).values()]
     assert (states.count(State.DEAD), states.count(State.SUCCEEDED)) == (20, 1)
     assert worker.running

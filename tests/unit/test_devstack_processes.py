@@ -47,9 +47,9 @@ def program(tmp_path: Path, code: str, *arguments: str, grace: float = 5, ties: 
 
 
 def eventually(condition: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not condition():
-        assert time.monotonic() < deadline, f"after 10 seconds still not so: {what}"
+        assert time.monotonic() < deadline, f"after a minute still not so: {what}"
         time.sleep(0.02)
 
 
@@ -133,7 +133,7 @@ def test_what_a_program_holds_is_free_when_it_is_gone(tmp_path: Path) -> None:
 
 def test_stopping_is_asking_first(tmp_path: Path) -> None:
     code = f"import signal; signal.signal(signal.SIGTERM, lambda *_: exit(3)); {SLEEPER}"
-    process = program(tmp_path, code)
+    process = program(tmp_path, code, grace=30)
     process.start()
     eventually(lambda: "ready" in process.log.read_text(), "the program listens to TERM")
 
@@ -151,14 +151,14 @@ def test_a_program_that_does_not_end_in_time_is_killed(tmp_path: Path) -> None:
 
 
 def test_programs_are_stopped_side_by_side(tmp_path: Path) -> None:
-    processes = [program(tmp_path / name, STUBBORN, "same", grace=0.5) for name in "abc"]
+    processes = [program(tmp_path / name, STUBBORN, "same", grace=3) for name in "abc"]
     for process in processes:
         process.start()
         eventually(process.log.read_text, "the program ignores TERM")
     started = time.monotonic()
 
     assert not stop_together(processes)
-    assert time.monotonic() - started < 1.4, "three times half a second one after another would take 1.5"
+    assert time.monotonic() - started < 8.5, "three times three seconds one after another would take 9"
 
 
 def test_lines_are_echoed_with_the_name_and_logged(tmp_path: Path) -> None:

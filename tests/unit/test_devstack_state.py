@@ -14,6 +14,7 @@ from devstack import ports
 from devstack.errors import StackError
 from devstack.processes import Process, Ties
 from devstack.state import Lock, State
+from tests.polling import wait_for
 
 
 def listener(port: int) -> socket.socket:
@@ -90,11 +91,14 @@ def test_the_lock_is_held_until_the_last_process_is_gone(tmp_path: Path) -> None
     lock = Lock(tmp_path)
     lock.acquire()
     lock.sign("http://127.0.0.1:20000")
-    command = [sys.executable, "-c", "import time; time.sleep(600)"]
+    command = [sys.executable, "-c", "import time; print('ready', flush=True); time.sleep(600)"]
     process = Process("program", command, log=tmp_path / "log", ties=Ties(holds=(lock.descriptor,)))
     process.start()
+    wait_for(lambda: "ready" in process.log.read_text(), 60, what="the program runs")
 
     lock.release()
     assert Lock(tmp_path).holder() is not None
     process.stop()
+    # The last one is the watcher, which clears away what the program left behind.
+    wait_for(lambda: Lock(tmp_path).holder() is None, 30, what="the lock is free")
     Lock(tmp_path).acquire()

@@ -50,7 +50,7 @@ def test_every_role_heeds_being_told_to_stop_before_it_works(role: str, tmp_path
     environment = {**ENVIRONMENT, "SECRET_KEY_FILE": str(secret)}
     process = subprocess.Popen([sys.executable, "-m", "config", role], cwd=APP, env=environment)
     try:
-        writer = wait_for(lambda: opened(secret), 20, what="the process reads its settings")
+        writer = wait_for(lambda: opened(secret), 60, what="the process reads its settings")
         process.terminate()
         os.close(writer)
         assert process.wait(10) == 128 + signal.SIGTERM

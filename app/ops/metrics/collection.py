@@ -26,8 +26,10 @@ from . import looks
 
 log = structlog.get_logger(__name__)
 
-# A look pauses so many times as long as it took: what is large is looked at less often.
+# A look pauses so many times as long as it took: what is large is looked at less often, but after so many times
+# METRICS_INTERVAL at the latest. After a fault that is soon: a server that was away may be back.
 REST = 20
+LONGEST_REST, REST_AFTER_FAULT = 20, 2
 # Seconds between looks at certificates, which cost a handshake and change rarely.
 RARELY = 300.0
 
@@ -53,7 +55,9 @@ class Look:
             self.values, fault = {}, f"{type(error).__name__}: {error}".strip()
             connection.close()
         ended = time.monotonic()
-        self.due = ended + max(settings.METRICS_INTERVAL if fault else self.every, REST * (ended - began))
+        interval = settings.METRICS_INTERVAL
+        rest = min(REST * (ended - began), interval * (REST_AFTER_FAULT if fault else LONGEST_REST))
+        self.due = ended + max(interval if fault else self.every, rest)
         if fault and not self.fault:
             log.warning("what the metrics tell cannot be seen", look=self.see.__name__, error=fault)
         self.fault = fault

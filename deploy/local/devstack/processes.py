@@ -154,7 +154,7 @@ class Process:
             os.close(self._lifeline)
             self._lifeline = -1
         if self._reader:
-            self._reader.join(timeout=1)
+            self._reader.join(timeout=10)
             self._reader = None
 
     def ending(self) -> str:

@@ -23,7 +23,10 @@ from devstack.server import Server
 
 
 class Redis(Server):
-    """Redis on a TLS port of loopback. `passwords` has the roles of `config.acl` that may log in."""
+    """Redis on a TLS port of loopback. `passwords` has the roles of `config.acl` that may log in.
+
+    `durable=False` is for tests: it does not wait for the disk, so it survives its own crash but not the machine's.
+    """
 
     name = "redis"
 
@@ -34,12 +37,14 @@ class Redis(Server):
         passwords: Mapping[str, str],
         certificates: Certificates,
         *,
+        durable: bool = True,
         log: Path | None = None,
         ties: Ties = NO_TIES,
     ) -> None:
         super().__init__(folder, port, log=log, ties=ties)
         self.passwords = dict(passwords)
         self.certificates = certificates
+        self.durable = durable
 
     @property
     def url(self) -> str:
@@ -63,8 +68,8 @@ class Redis(Server):
             ssl_cert_reqs="required",
             ssl_check_hostname=True,
             ssl_ca_certs=str(self.certificates.ca),
-            socket_connect_timeout=1,
-            socket_timeout=2,
+            socket_connect_timeout=10,
+            socket_timeout=10,
             retry=Retry(NoBackoff(), 0),
             decode_responses=True,
         )
@@ -100,7 +105,7 @@ class Redis(Server):
             "aclfile": users,
             "dir": data,
             "appendonly": "yes",
-            "appendfsync": "everysec",
+            "appendfsync": "everysec" if self.durable else "no",
             "maxmemory-policy": "noeviction",
             "daemonize": "no",
         }
