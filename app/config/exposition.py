@@ -34,10 +34,10 @@ def serve(role: str) -> None:
     if settings.METRICS_PORT is None or _server is not None:
         return
     registry = CollectorRegistry()
+    begin_at_zero()
     if countfiles.FOLDER_VARIABLE in os.environ:
         registry.register(FromFiles(role))
     else:
-        begin_at_zero()
         for metric in declared_metrics(role):
             registry.register(metric)
     ProcessCollector(registry=registry)

@@ -194,7 +194,7 @@ def test_a_turn_that_beat_does_not_take_is_late(stack: Stack) -> None:
 def test_webs_processes_count_together(stack: Stack) -> None:
     port = Port()
     web = stack.web(WEB_PROCESSES="2", **port.variables)
-    port.up()
+    assert port.up().values("jobs_dispatch_failures_total") == [0] * len(Queue)
     url = f"{APPLICATION.url}/health/"
     wait_for(lambda: status(f"{url}live") == 200, 30, what="web answers")
     before = port.scrape().total("http_requests_total", route="health/live")
