@@ -80,12 +80,18 @@ ROLES: dict[str, tuple[str, ...]] = {
 }
 
 
+# `default` is off: nobody can log in as it, and who has not logged in may do nothing. But Redis reads its append-only
+# file as this user, and leaves out every transaction with something that the user may not do: messages that were given
+# back, or set aside, would be lost with a restart (redis/redis#14541).
+NOBODY = "off resetpass allkeys allchannels allcommands"
+
+
 def users_file(passwords: dict[str, str]) -> str:
     """The text of Redis' `aclfile`: a line for each role in `passwords`, and nobody else.
 
     A password may be any text without a line break; it is written as its SHA-256.
     """
-    lines = ["user default off"]
+    lines = [f"user default {NOBODY}"]
     for role, password in passwords.items():
         digest = hashlib.sha256(password.encode()).hexdigest()
         lines.append(f"user {role} on #{digest} resetkeys resetchannels -@all {' '.join(ROLES[role])}")

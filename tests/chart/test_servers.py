@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from config.acl import NOBODY
 from tests.chart.charts import FULL, Chart
 
 
@@ -43,7 +44,7 @@ def test_only_roles_have_a_user_in_redis(chart: Chart) -> None:
     data = chart.render().one("ConfigMap", "redis")["data"]
     roles = [line.split(" ", 1)[0] for line in data["roles"].splitlines()]
     assert sorted(roles) == ["admin", "beat", "keda", "relay", "web", "worker"]
-    assert 'echo "user default off"' in data["users.sh"]
+    assert f'echo "user default {NOBODY}"' in data["users.sh"]
 
 
 def test_flower_has_a_user_where_it_runs(chart: Chart) -> None:

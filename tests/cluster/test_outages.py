@@ -137,6 +137,8 @@ def test_a_server_that_is_replaced_loses_no_job_and_restarts_no_worker(
     after = [trace.at - gone_at for trace in traces if trace.ended and trace.at > gone_at + 5]
     assert after, "everything had ended when the server went"
     assert min(after) <= 60, "no work went on"
+    # What Redis had been told before it went, it knows when it is back.
+    wait_for(lambda: stack.queue("default")["broker"]["in_flight"] == 0, 60, what="no entry is left in flight")
     now = kube.restarts("worker")
     staying = restarts.keys() & now.keys()
     assert {name: now[name] for name in staying} == {name: restarts[name] for name in staying}

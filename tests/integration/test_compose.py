@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 import redis
+from redis.exceptions import AuthenticationError, NoPermissionError
+from redis.exceptions import ConnectionError as ConnectionLost
 
 from devstack.compose import USERS, compose_secrets
 from devstack.ports import free_port
@@ -46,8 +48,9 @@ class Broker:
         return subprocess.run(["sh", "-c", script], capture_output=True, check=False).returncode == 0
 
     def client(self, user: str, **options: object) -> redis.Redis:
-        settings: dict[str, object] = {"ssl": True, "ssl_ca_certs": str(self.folder / "run/tls/ca.crt")} | options
-        return redis.Redis(host="localhost", port=self.port, username=user, password=self.password[user], **settings)
+        login = {"username": user, "password": self.password[user]}
+        settings: dict[str, object] = {"ssl": True, "ssl_ca_certs": str(self.folder / "run/tls/ca.crt")}
+        return redis.Redis(host="localhost", port=self.port, **login | settings | options)
 
 
 @pytest.fixture
@@ -63,13 +66,18 @@ def test_redis_as_compose_starts_it_speaks_tls_alone_and_knows_each_role(broker:
     wait_for(broker.is_healthy, 30, what="the health check of compose.yaml succeeds")
     with broker.client("web") as web:
         assert web.llen("io") == 0
-        with pytest.raises(redis.exceptions.NoPermissionError):
+        with pytest.raises(NoPermissionError):
             web.set("io", "x")
     with broker.client("admin") as admin:
         assert admin.config_get("maxmemory-policy", "save", "port") == {
             "maxmemory-policy": "noeviction", "save": "", "port": "0",
         }  # fmt: skip
-    with broker.client("web", ssl=False) as plain, pytest.raises(redis.exceptions.ConnectionError):
+    with broker.client("web", ssl=False) as plain, pytest.raises(ConnectionLost):
         plain.ping()
+    with broker.client("web", username=None, password=None) as nobody, pytest.raises(AuthenticationError):
+        nobody.llen("io")
+    for password in ("", broker.password["web"]):
+        with broker.client("web", username="default", password=password) as guest, pytest.raises(AuthenticationError):
+            guest.llen("io")
     broker.process.kill()
     assert not broker.is_healthy()

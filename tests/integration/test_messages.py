@@ -140,3 +140,15 @@ def test_a_worker_starts_works_and_stops_without_a_warning(stack: Stack, queue: 
     worker.stop()
     assert worker.exit_code == 0
     assert re.findall(r"(?i)^.*(?:warning|deprecat).*$", worker.log.read_text(), re.MULTILINE) == []
+
+
+@pytest.mark.covers(129)
+def test_what_was_done_in_a_transaction_is_kept_through_a_restart_of_redis(stack: Stack) -> None:
+    """Redis reads its log as the user `default`, and leaves out transactions with something that this may not do."""
+    with stack.redis.client() as client:
+        client.hset("unacked:default", "given back", "entry")
+        client.pipeline().hdel("unacked:default", "given back").lpush("default", "message").execute()
+    stack.redis.stop()
+    stack.redis.start()
+    assert (stack.messages(), stack.in_flight()) == (1, 0)
+    assert "CRITICAL" not in stack.redis.log.read_text()

@@ -6,7 +6,7 @@ import hashlib
 
 import pytest
 
-from config.acl import ROLES, users_file
+from config.acl import NOBODY, ROLES, users_file
 from config.queues import Queue
 
 PROGRAMS = set(ROLES) - {"admin"}
@@ -15,7 +15,8 @@ LISTS = {f"~{queue}" for queue in Queue}
 
 def test_nobody_but_the_roles_given_can_log_in() -> None:
     lines = users_file({"web": "a", "relay": "b"}).splitlines()
-    assert lines[0] == "user default off"
+    assert lines[0] == f"user default {NOBODY}"
+    assert NOBODY.split()[0] == "off"
     assert [line.split()[:3] for line in lines[1:]] == [["user", "web", "on"], ["user", "relay", "on"]]
 
 

@@ -5,7 +5,9 @@ umask 077
 
 file=/run/redis/users.acl
 {
-    echo "user default off"
+    # Nobody can log in as this user. Redis reads its append-only file as it, and leaves out transactions in which there
+    # is something that it may not do (redis/redis#14541).
+    echo "user default off resetpass allkeys allchannels allcommands"
     while read -r role rules; do
         # As the application reads a password: without the line break at its end.
         digest=$(printf %s "$(cat "/run/passwords/redis-$role")" | sha256sum | cut -d ' ' -f 1)
