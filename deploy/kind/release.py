@@ -14,12 +14,12 @@ IN = ("--namespace", NAMESPACE)
 
 
 def install(image: str, *values: Path, wait: bool = True) -> None:
-    """Install the chart with an image, or bring the release to it; wait until every pod is ready, or do not."""
+    """Install the chart with an image, or bring the release to it; wait until all is ready, or do not."""
     put(RELEASE, NAMESPACE, image, VALUES, *monitoring.values(), *values, wait=wait)
 
 
 def put(release: str, namespace: str, image: str, *values: Path, chart: Path = CHART, wait: bool = True) -> None:
-    """Install a chart with an image and values, or bring a release to them; wait until every pod is ready, or do not."""
+    """Install a chart with an image and values, or bring a release to them; wait until all is ready, or do not."""
     repository, _, tag = image.rpartition(":")
     files = [word for path in values for word in ("--values", str(path))]
     image_is = ("--set", f"image.repository={repository}", "--set-string", f"image.tag={tag}")
