@@ -22,14 +22,12 @@ def bodies_begun(job: Job) -> int:
 
 @pytest.mark.covers(1, 129)
 @pytest.mark.waits(40)
-@pytest.mark.timeout(180)
 def test_redis_away_for_20_seconds_loses_nothing_and_work_goes_on_within_15(stack: Stack) -> None:
     outage(stack, seconds=20, within=15)
 
 
 @pytest.mark.covers(1, 129)
 @pytest.mark.waits(200)
-@pytest.mark.timeout(400)
 def test_redis_away_for_3_minutes_loses_nothing_and_work_goes_on_within_30(stack: Stack) -> None:
     outage(stack, seconds=180, within=30)
 
@@ -55,7 +53,6 @@ def outage(stack: Stack, *, seconds: float, within: float) -> None:
 
 
 @pytest.mark.waits(110)
-@pytest.mark.timeout(300)
 def test_postgresql_away_for_a_minute_costs_no_attempt_on_any_queue(stack: Stack) -> None:
     stack.relay(**REAL_TIMERS)
     workers = {queue: stack.worker(queue, **REAL_TIMERS) for queue in Queue}

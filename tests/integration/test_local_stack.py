@@ -67,7 +67,6 @@ def checkout() -> Iterator[Checkout]:
 
 @pytest.mark.covers(18)
 @pytest.mark.waits(30)
-@pytest.mark.timeout(500)
 def test_the_local_stack_comes_up_reloads_a_task_file_and_goes_down(checkout: Checkout) -> None:
     up = checkout.up()
     try:

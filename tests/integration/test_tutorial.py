@@ -40,7 +40,6 @@ def up(reader: Reader) -> Process:
 
 @pytest.mark.covers(17)
 @pytest.mark.waits(50)
-@pytest.mark.timeout(400)
 def test_the_tutorial_does_what_it_says(reader: Reader) -> None:
     here = [block for block in PAGES_BLOCKS if block.section != ON_A_CLUSTER]
     assert len(here) >= 30

@@ -63,7 +63,7 @@ def test_only_their_own_tests_import_the_examples() -> None:
 
 @pytest.mark.covers(17)
 @pytest.mark.waits(60)
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(1200)
 def test_without_the_examples_the_suite_is_green(tree: Path) -> None:
     environment = {name: os.environ[name] for name in KEPT if name in os.environ}
     # The tools of `make tools` stay where they are.
