@@ -195,16 +195,15 @@ def broken(loaded: Stack, prometheus: Prometheus) -> Iterator[Broken]:
     firing = prometheus.firing(NAMESPACE)
     assert NO_CONSUMER not in firing, "a set at 0 without work is well"
     assert BEAT_SILENT not in firing
-    pause(kube, "heavy")
-    kube.scale("beat", 0)
     try:
+        pause(kube, "heavy")
+        kube.scale("beat", 0)
         batches = Broken(loaded.submit("heavy", 2), new_batch("dead"))
         for _ in range(DEAD_LETTERS):
             loaded.api.submit("probe.fail", {"batch": batches.dead})
         yield batches
     finally:
-        unpause(kube, "heavy")
-        kube.scale("beat", 1)
+        mend(kube)
 
 
 def scaled_object(kube: Kube, worker_set: str) -> str:
@@ -219,8 +218,10 @@ def pause(kube: Kube, worker_set: str) -> None:
     wait_for(lambda: not kube.pods("worker", worker_set), 120, what=f"{worker_set} has no replica")
 
 
-def unpause(kube: Kube, worker_set: str) -> None:
-    kube.kubectl("annotate", scaled_object(kube, worker_set), "autoscaling.keda.sh/paused-replicas-")
+def mend(kube: Kube) -> None:
+    """Let `heavy` scale again, and bring Beat back. Twice does no harm."""
+    kube.kubectl("annotate", scaled_object(kube, "heavy"), "autoscaling.keda.sh/paused-replicas-")
+    kube.scale("beat", 1)
 
 
 @pytest.mark.covers(44, 116)
@@ -242,8 +243,7 @@ def test_dead_letters_raise_an_alert(broken: Broken, prometheus: Prometheus) -> 
 def test_alerts_stop_when_somebody_has_seen_to_their_faults(
     stack: Stack, broken: Broken, prometheus: Prometheus
 ) -> None:
-    unpause(stack.kube, "heavy")
-    stack.kube.scale("beat", 1)
+    mend(stack.kube)
     wait_for(lambda: {job["state"] for job in stack.jobs(broken.dead)} == {"dead"}, 120, what="all are dead")
     discard_dead_letters()
     stack.wait_ended(broken.waiting, 2, within=120)

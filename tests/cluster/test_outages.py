@@ -37,21 +37,22 @@ def keda_cut_off(kube: Kube) -> Iterator[None]:
     assert rule["from"] != policy["spec"]["ingress"][0]["from"], "the policy does not let KEDA in"
     apply_as_helm(kube, cut)
     try:
-        assert sum(closed(kube)) >= 1, "KEDA had no connection to Redis"
+        assert close_connections(kube) >= 1, "KEDA had no connection to Redis"
         yield
     finally:
         apply_as_helm(kube, policy)
 
 
-def closed(kube: Kube) -> Iterator[int]:
-    """How many of KEDA's connections were closed, over more than two of its looks.
+def close_connections(kube: Kube) -> int:
+    """Close KEDA's connections over more than two of its looks; how many there were.
 
     The policy holds for new connections, and from some moment on.
     """
-    until = time.monotonic() + 12
+    closed, until = 0, time.monotonic() + 12
     while time.monotonic() < until:
-        yield int(kube.exec(f"{REDIS}-0", "sh", "-c", KILL, container="redis"))
+        closed += int(kube.exec(f"{REDIS}-0", "sh", "-c", KILL, container="redis"))
         time.sleep(1)
+    return closed
 
 
 def apply_as_helm(kube: Kube, policy: dict[str, Any]) -> None:

@@ -38,21 +38,15 @@ class Stack:
         """Start a worker and wait until it takes messages. `variables` go over the suite's own; `through` is a command
         that becomes the one which follows it."""
         process = self._start(Role.WORKER, queue, through=through, **variables)
-        if ready:
-            wait_for(lambda: "ready." in process.log.read_text(), 60, what=f"{process.name} ready")
-        return process
+        return _saying(process, "ready.") if ready else process
 
     def relay(self, **variables: str) -> Process:
         """Start the relay and wait until its rounds begin."""
-        process = self._start(Role.RELAY, **variables)
-        wait_for(lambda: "relay started" in process.log.read_text(), 60, what="the relay started")
-        return process
+        return _saying(self._start(Role.RELAY, **variables), "relay started")
 
     def beat(self, **variables: str) -> Process:
         """Start Beat and wait until it follows the schedule."""
-        process = self._start(Role.BEAT, **variables)
-        wait_for(lambda: "beat: Starting" in process.log.read_text(), 60, what="Beat started")
-        return process
+        return _saying(self._start(Role.BEAT, **variables), "beat: Starting")
 
     def web(self, **variables: str) -> Process:
         return self._start(Role.WEB, **variables)
@@ -65,6 +59,7 @@ class Stack:
         process.log.unlink(missing_ok=True)
         process.command = [*through, *process.command]
         process.environment = {**(process.environment or {}), **variables}
+        # A warm shutdown takes longer on a busy machine; what is killed instead ends with another exit code.
         process.grace = 30
         process.start()
         self.processes.append(process)
@@ -109,6 +104,12 @@ class Stack:
     def logs(self) -> str:
         """The last lines of each process, for a failed test."""
         return "\n".join(f"{process.name} {process.ending()}; {process.log_end()}" for process in self.processes)
+
+
+def _saying(process: Process, sign: str) -> Process:
+    """The process, once its log has the words by which it says that it works."""
+    wait_for(lambda: sign in process.log.read_text(), 60, what=f"{process.name} says {sign!r}")
+    return process
 
 
 @pytest.fixture
